@@ -1,0 +1,354 @@
+//! A validating JSON scanner (RFC 8259) over bytes in memory: no allocation, no recursion, nothing copied.
+//!
+//! It answers "where does this value end, and is it well formed". UTF-8 is checked once over the whole buffer by who needs it
+//! ([`check_utf8`]); the scanner itself only looks at ASCII bytes, which UTF-8 never reuses.
+
+mod text;
+
+pub use text::{Key, decode_into, push_escaped, push_number, push_string};
+
+/// Arrays and objects inside one another, the outermost counted.
+pub const DEPTH_MAX: u32 = 128;
+/// Strings shorter than this are walked eight bytes at a time; for longer ones memchr's set-up pays.
+const SHORT_STRING: usize = 64;
+/// How far the control-byte check runs before memchr's next call.
+const LONG_STEP: usize = 16 << 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonError {
+    Syntax,
+    /// Nested deeper than [`DEPTH_MAX`].
+    Depth,
+    Utf8,
+}
+
+pub type Result<T> = std::result::Result<T, JsonError>;
+
+/// Refuses a buffer that is not UTF-8 (surrogates and overlong forms included).
+pub fn check_utf8(bytes: &[u8]) -> Result<()> {
+    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| JsonError::Utf8)
+}
+
+/// Whether `bytes` is exactly one JSON text.
+pub fn validate(bytes: &[u8]) -> Result<()> {
+    check_utf8(bytes)?;
+    let mut scanner = Scanner::new(bytes);
+    scanner.whitespace();
+    scanner.skip()?;
+    scanner.end()
+}
+
+/// A string as it stands between its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'b> {
+    pub raw: &'b [u8],
+    pub start: usize,
+    pub escaped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+/// A position in a JSON text, and how deep it is nested.
+#[derive(Clone, Debug)]
+pub struct Scanner<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    depth: u32,
+}
+
+impl<'b> Scanner<'b> {
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes, at: 0, depth: 0 }
+    }
+
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    pub fn between(&self, start: usize, end: usize) -> &'b [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn peek(&self) -> Result<u8> {
+        self.bytes.get(self.at).copied().ok_or(JsonError::Syntax)
+    }
+
+    #[inline]
+    pub fn whitespace(&mut self) {
+        while matches!(self.bytes.get(self.at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn eat(&mut self, byte: u8) -> Result<()> {
+        if self.peek()? != byte {
+            return Err(JsonError::Syntax);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Nothing but whitespace may follow.
+    pub fn end(&mut self) -> Result<()> {
+        self.whitespace();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(JsonError::Syntax) }
+    }
+
+    /// What kind of value starts here; its content is not looked at yet.
+    #[inline]
+    pub fn kind(&self) -> Result<Kind> {
+        Ok(match self.peek()? {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b'"' => Kind::String,
+            b't' => Kind::True,
+            b'f' => Kind::False,
+            b'n' => Kind::Null,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            _ => return Err(JsonError::Syntax),
+        })
+    }
+
+    /// Steps into the object or array that starts here; its members come from [`Self::next_key`] or [`Self::next_element`].
+    #[inline]
+    pub fn enter(&mut self) -> Result<()> {
+        if self.depth == DEPTH_MAX {
+            return Err(JsonError::Depth);
+        }
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// In an object just entered (`first`) or behind a member's value: the next key, the scanner then standing on its value. `None`: the
+    /// object has ended and was left.
+    #[inline]
+    pub fn next_key(&mut self, first: bool) -> Result<Option<Text<'b>>> {
+        if self.leave_or_continue(first, b'}')? {
+            return Ok(None);
+        }
+        let key = self.string()?;
+        self.colon()?;
+        Ok(Some(key))
+    }
+
+    /// The same for arrays: true when the scanner stands on another element.
+    #[inline]
+    pub fn next_element(&mut self, first: bool) -> Result<bool> {
+        self.leave_or_continue(first, b']').map(|left| !left)
+    }
+
+    #[inline]
+    fn leave_or_continue(&mut self, first: bool, close: u8) -> Result<bool> {
+        self.whitespace();
+        if self.peek()? == close {
+            self.at += 1;
+            self.depth = self.depth.saturating_sub(1);
+            return Ok(true);
+        }
+        if !first {
+            self.eat(b',')?;
+            self.whitespace();
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<()> {
+        self.whitespace();
+        self.eat(b':')?;
+        self.whitespace();
+        Ok(())
+    }
+
+    /// The string that starts here.
+    #[inline]
+    pub fn string(&mut self) -> Result<Text<'b>> {
+        self.eat(b'"')?;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at = find_special(self.bytes, self.at);
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                _ => return Err(JsonError::Syntax),
+            }
+        }
+        let raw = self.between(start, self.at);
+        self.at += 1;
+        Ok(Text { raw, start, escaped })
+    }
+
+    fn escape(&mut self) -> Result<()> {
+        match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.at + 2..self.at + 6).ok_or(JsonError::Syntax)?;
+                if !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return Err(JsonError::Syntax);
+                }
+                self.at += 6;
+            }
+            _ => return Err(JsonError::Syntax),
+        }
+        Ok(())
+    }
+
+    /// The number that starts here, as it stands.
+    pub fn number(&mut self) -> Result<&'b [u8]> {
+        let start = self.at;
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        match self.peek()? {
+            b'0' => self.at += 1,
+            b'1'..=b'9' => self.digits(),
+            _ => return Err(JsonError::Syntax),
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.bytes.get(self.at), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(self.between(start, self.at))
+    }
+
+    fn some_digits(&mut self) -> Result<()> {
+        if !self.peek()?.is_ascii_digit() {
+            return Err(JsonError::Syntax);
+        }
+        self.digits();
+        Ok(())
+    }
+
+    #[inline]
+    fn digits(&mut self) {
+        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<()> {
+        if !self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            return Err(JsonError::Syntax);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Result<()> {
+        match self.peek()? {
+            b'"' => self.string().map(drop),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => self.number().map(drop),
+        }
+    }
+
+    /// Passes over the value that starts here, fully checked. One bit of `objects` per level says what that level is.
+    pub fn skip(&mut self) -> Result<()> {
+        let mut objects: u128 = 0;
+        let mut levels: u32 = 0;
+        loop {
+            let byte = self.peek()?;
+            let mut opened = false;
+            if byte == b'{' || byte == b'[' {
+                self.enter()?;
+                levels += 1;
+                objects = (objects << 1) | u128::from(byte == b'{');
+                opened = true;
+            } else {
+                self.scalar()?;
+            }
+            loop {
+                if levels == 0 {
+                    return Ok(());
+                }
+                let is_object = objects & 1 == 1;
+                let ended = if is_object { self.next_key(opened)?.is_none() } else { !self.next_element(opened)? };
+                if !ended {
+                    break;
+                }
+                levels -= 1;
+                objects >>= 1;
+                opened = false;
+            }
+        }
+    }
+}
+
+/// Position of the first quote, backslash or control byte at or behind `from`; the buffer's length when there is none.
+#[inline]
+fn find_special(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    let near = bytes.len().min(from.saturating_add(SHORT_STRING));
+    while let Some(Ok(word)) = bytes.get(at..at + 8).filter(|_| at < near).map(<[u8; 8]>::try_from) {
+        let hits = special_bytes(u64::from_le_bytes(word));
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    if bytes.len() - at.min(bytes.len()) < 8 {
+        let is_special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+        return bytes.get(at..).and_then(|rest| rest.iter().position(is_special)).map_or(bytes.len(), |offset| at + offset);
+    }
+    find_special_far(bytes, at)
+}
+
+/// The high bit of each byte that is special; exact up to and with the lowest one set, which is all that is used (the borrow of a
+/// subtraction only runs upwards).
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let zero_in = |x: u64| x.wrapping_sub(ONES) & !x;
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    (zero_in(quote) | zero_in(backslash) | below_space) & HIGH
+}
+
+fn find_special_far(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while at < bytes.len() {
+        let step = bytes.get(at..bytes.len().min(at + LONG_STEP)).unwrap_or_default();
+        let found = memchr::memchr2(b'"', b'\\', step);
+        let clear = step.get(..found.unwrap_or(step.len())).unwrap_or_default();
+        // No early exit, so that it becomes one vector minimum per step.
+        if clear.iter().fold(false, |any, byte| any | (*byte < 0x20)) {
+            return clear.iter().position(|byte| *byte < 0x20).map_or(at, |offset| at + offset);
+        }
+        match found {
+            Some(offset) => return at + offset,
+            None => at += step.len(),
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests;
