@@ -1,0 +1,1 @@
+//! Builds snapshots for tests, in the contract's msgpack.
