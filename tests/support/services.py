@@ -35,18 +35,18 @@ def find(service: str) -> Path | None:
     return None
 
 
-def need(service: str) -> Path:
-    """The program of a service; skips the calling test where it is missing, or fails it when services are required."""
-    if found := find(service):
-        return found
-    missing(f"{service} is not here (Debian: apt-get install {SERVICES[service][2]})")
-
-
 def missing(reason: str) -> NoReturn:
     """Skips for want of a service, or fails where services are required."""
     if os.environ.get("TOLLWAY_REQUIRE_SERVICES") == "1":
         pytest.fail(f"{reason}, and TOLLWAY_REQUIRE_SERVICES=1 requires it", pytrace=False)
     pytest.skip(reason)
+
+
+def need(service: str) -> Path:
+    """The program of a service; skips the calling test where it is missing, or fails it when services are required."""
+    if found := find(service):
+        return found
+    missing(f"{service} is not here (Debian: apt-get install {SERVICES[service][2]})")
 
 
 def _version(path: Path) -> int:
