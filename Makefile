@@ -21,6 +21,7 @@ STAMPS := $(VENV)/.stamps
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes --quiet
 CORE_SOURCES := $(shell find core_rs -name '*.rs' -not -path '*/tests.rs' -not -path '*/fuzz/*' -not -path '*/tests/*') \
                 $(wildcard core_rs/*/Cargo.toml) Cargo.toml Cargo.lock
+QUERY := $(MAKE)  # under this name it is not run by `make -n`
 PYTHON_PATHS := control tests bench scripts
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
@@ -97,7 +98,7 @@ $(STAMPS)/core-release: $(CORE_SOURCES) pyproject.toml $(STAMPS)/runtime
 	@touch $(STAMPS)/core-ci $@
 
 $(STAMPS)/core-ci: $(CORE_SOURCES) pyproject.toml $(STAMPS)/runtime
-	@if [ -e $(STAMPS)/core-release ] && $(MAKE) -q $(STAMPS)/core-release; then :; else \
+	@if [ -e $(STAMPS)/core-release ] && $(QUERY) -q $(STAMPS)/core-release; then :; else \
 	    rm -f $(STAMPS)/core-release; scripts/core ci; fi
 	@touch $@
 
