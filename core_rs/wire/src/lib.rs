@@ -17,9 +17,9 @@ pub mod sse;
 pub mod usage;
 
 mod fields;
-mod refuse;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod refuse;
 
 /// A range of a buffer that its holder keeps. Four bytes a side: no buffer here comes near 4 GiB (bodies end at 20 MiB).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,12 +31,17 @@ pub struct Span {
 impl Span {
     /// Positions of this crate's own making; saturates instead of wrapping, so a misuse yields an empty answer and never other bytes.
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self { start: to_u32(start), end: to_u32(end) }
+        Self {
+            start: to_u32(start),
+            end: to_u32(end),
+        }
     }
 
     /// The bytes it names; empty when `bytes` is not the buffer it was made for.
-    pub fn of<'b>(self, bytes: &'b [u8]) -> &'b [u8] {
-        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 
     pub fn len(self) -> usize {

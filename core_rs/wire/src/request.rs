@@ -15,8 +15,8 @@ use crate::{
     refuse::unreadable,
 };
 use content::Content;
-pub use splice::{Piece, Plan, plan};
 pub(crate) use splice::{Edits, whole};
+pub use splice::{Piece, Plan, plan};
 
 /// A longer model name is nobody's.
 pub const MODEL_BYTES_MAX: u64 = 256;
@@ -29,11 +29,17 @@ pub enum IncludeUsage {
     /// No `stream_options` member.
     NoOptions,
     /// `stream_options` is null; the span is the `null`.
-    Null { value: Span },
+    Null {
+        value: Span,
+    },
     /// An object without `include_usage`; the position is just behind its `{`.
-    Absent { insert_at: u32 },
+    Absent {
+        insert_at: u32,
+    },
     /// `include_usage` is false or null; the span is that value.
-    False { value: Span },
+    False {
+        value: Span,
+    },
     True,
 }
 
@@ -69,7 +75,9 @@ pub struct Facts {
 /// Reads a JSON body. 400 `invalid_json` when it is no JSON object, else 400 `invalid_request` naming the first wrong member.
 pub fn scan(body: &[u8], endpoint: Endpoint) -> Result<Facts, Refusal> {
     if body.is_empty() {
-        return Err(Refusal::invalid_json("The body is empty. Send a JSON object."));
+        return Err(Refusal::invalid_json(
+            "The body is empty. Send a JSON object.",
+        ));
     }
     if let Err(error) = json::check_utf8(body) {
         return Err(unreadable(error, 0));
@@ -146,8 +154,17 @@ impl Field {
             b"messages" if endpoint == Endpoint::Chat => Some(Self::Messages),
             b"tools" if endpoint == Endpoint::Chat => Some(Self::Tools),
             b"functions" if endpoint == Endpoint::Chat => Some(Self::Functions),
-            b"prompt" if matches!(endpoint, Endpoint::Completions | Endpoint::Images) => Some(Self::Prompt),
-            b"input" if matches!(endpoint, Endpoint::Embeddings | Endpoint::Audio | Endpoint::Moderations) => Some(Self::Input),
+            b"prompt" if matches!(endpoint, Endpoint::Completions | Endpoint::Images) => {
+                Some(Self::Prompt)
+            }
+            b"input"
+                if matches!(
+                    endpoint,
+                    Endpoint::Embeddings | Endpoint::Audio | Endpoint::Moderations
+                ) =>
+            {
+                Some(Self::Input)
+            }
             b"query" if endpoint == Endpoint::Rerank => Some(Self::Query),
             b"documents" if endpoint == Endpoint::Rerank => Some(Self::Documents),
             _ => None,
@@ -158,7 +175,9 @@ impl Field {
         match endpoint {
             Endpoint::Chat => &[Self::Model, Self::Messages],
             Endpoint::Completions | Endpoint::Images => &[Self::Model, Self::Prompt],
-            Endpoint::Embeddings | Endpoint::Audio | Endpoint::Moderations => &[Self::Model, Self::Input],
+            Endpoint::Embeddings | Endpoint::Audio | Endpoint::Moderations => {
+                &[Self::Model, Self::Input]
+            }
             Endpoint::Rerank => &[Self::Model, Self::Query, Self::Documents],
         }
     }
@@ -294,9 +313,15 @@ impl<'b> Reading<'b> {
         let start = self.scanner.position();
         let number = match self.scanner.kind()? {
             Kind::Number => {
-                let number = self.scanner.unsigned()?.filter(|number| *number <= NUMBER_MAX);
+                let number = self
+                    .scanner
+                    .unsigned()?
+                    .filter(|number| *number <= NUMBER_MAX);
                 if number.is_none() {
-                    self.wrong(param, "must be a whole number, zero or more, without fraction or exponent");
+                    self.wrong(
+                        param,
+                        "must be a whole number, zero or more, without fraction or exponent",
+                    );
                 }
                 number
             }
@@ -320,12 +345,16 @@ impl<'b> Reading<'b> {
                     self.wrong("stream_options", "must be an object");
                 }
                 self.scanner.skip()?;
-                self.include_usage = IncludeUsage::Null { value: Span::new(start, self.scanner.position()) };
+                self.include_usage = IncludeUsage::Null {
+                    value: Span::new(start, self.scanner.position()),
+                };
                 return Ok(());
             }
         }
         self.scanner.enter()?;
-        self.include_usage = IncludeUsage::Absent { insert_at: crate::to_u32(self.scanner.position()) };
+        self.include_usage = IncludeUsage::Absent {
+            insert_at: crate::to_u32(self.scanner.position()),
+        };
         let mut first = true;
         while let Some(key) = self.scanner.next_key(first)? {
             first = false;
@@ -339,7 +368,11 @@ impl<'b> Reading<'b> {
             let start = self.scanner.position();
             let wanted = self.flag("stream_options.include_usage")?;
             let value = Span::new(start, self.scanner.position());
-            self.include_usage = if wanted == Some(true) { IncludeUsage::True } else { IncludeUsage::False { value } };
+            self.include_usage = if wanted == Some(true) {
+                IncludeUsage::True
+            } else {
+                IncludeUsage::False { value }
+            };
         }
         Ok(())
     }
@@ -348,8 +381,14 @@ impl<'b> Reading<'b> {
         if let Some((param, what)) = self.problem {
             return Err(Refusal::invalid(param, format!("`{param}` {what}.")));
         }
-        if let Some(missing) = Field::required(self.endpoint).iter().find(|field| self.seen & field.bit() == 0) {
-            return Err(Refusal::invalid(missing.name(), format!("`{}` is missing.", missing.name())));
+        if let Some(missing) = Field::required(self.endpoint)
+            .iter()
+            .find(|field| self.seen & field.bit() == 0)
+        {
+            return Err(Refusal::invalid(
+                missing.name(),
+                format!("`{}` is missing.", missing.name()),
+            ));
         }
         let max_output = match (self.max_tokens.0, self.max_completion_tokens.0) {
             (Some(old), Some(new)) if old != new => {
@@ -358,7 +397,11 @@ impl<'b> Reading<'b> {
             }
             (old, new) => old.or(new),
         };
-        let model = self.model.unwrap_or(Text { raw: &[], start: 0, escaped: false });
+        let model = self.model.unwrap_or(Text {
+            raw: &[],
+            start: 0,
+            escaped: false,
+        });
         Ok(Facts {
             model: Span::new(model.start, model.start + model.raw.len()),
             model_escaped: model.escaped,
@@ -370,7 +413,11 @@ impl<'b> Reading<'b> {
             choices: self.choices,
             text_bytes: self.content.text_bytes,
             characters: self.content.characters,
-            images: if self.endpoint == Endpoint::Images { self.choices } else { 0 },
+            images: if self.endpoint == Endpoint::Images {
+                self.choices
+            } else {
+                0
+            },
             messages: self.content.messages,
             tools: self.content.tools,
             media_parts: self.content.media_parts,

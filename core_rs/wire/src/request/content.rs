@@ -5,7 +5,7 @@
 
 use tollway_policy::admission::Endpoint;
 
-use crate::json::{Kind, Result, Scanner};
+use crate::json::{Kind, Result, Scanner, each_member, each_object};
 
 /// Inputs given as token ids: each is one token, which is what four bytes of text are taken for.
 const TOKEN_ID_BYTES: u64 = 4;
@@ -25,19 +25,34 @@ type Checked = std::result::Result<(), &'static str>;
 
 impl Content {
     /// The member that carries the endpoint's input; the scanner stands on its value.
-    pub(super) fn read(&mut self, scanner: &mut Scanner<'_>, endpoint: Endpoint) -> Result<Checked> {
+    pub(super) fn read(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        endpoint: Endpoint,
+    ) -> Result<Checked> {
         match endpoint {
             Endpoint::Chat => self.messages(scanner),
             Endpoint::Audio => self.speech(scanner),
             Endpoint::Images => {
                 let is_string = scanner.kind()? == Kind::String;
                 self.text(scanner)?;
-                Ok(if is_string { Ok(()) } else { Err("must be a string") })
+                Ok(if is_string {
+                    Ok(())
+                } else {
+                    Err("must be a string")
+                })
             }
-            Endpoint::Completions | Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => {
+            Endpoint::Completions
+            | Endpoint::Embeddings
+            | Endpoint::Moderations
+            | Endpoint::Rerank => {
                 let fits = matches!(scanner.kind()?, Kind::String | Kind::Array);
                 self.inputs(scanner)?;
-                Ok(if fits { Ok(()) } else { Err("must be a string or an array") })
+                Ok(if fits {
+                    Ok(())
+                } else {
+                    Err("must be a string or an array")
+                })
             }
         }
     }
@@ -61,7 +76,11 @@ impl Content {
                 scanner.skip()?;
             }
         }
-        Ok(if self.messages == before { Err("must not be empty") } else { checked })
+        Ok(if self.messages == before {
+            Err("must not be empty")
+        } else {
+            checked
+        })
     }
 
     fn message(&mut self, scanner: &mut Scanner<'_>) -> Result<()> {
@@ -193,39 +212,4 @@ impl Content {
         self.text_bytes += scanner.string()?.decoded_len();
         Ok(())
     }
-}
-
-/// Calls `on` for each member of the object that starts here; `on` must take the value.
-pub(crate) fn each_member<'b>(
-    scanner: &mut Scanner<'b>,
-    mut on: impl FnMut(&[u8], &mut Scanner<'b>) -> Result<()>,
-) -> Result<()> {
-    scanner.enter()?;
-    let mut first = true;
-    while let Some(key) = scanner.next_key(first)? {
-        first = false;
-        on(crate::json::Key::of(key).bytes(), scanner)?;
-    }
-    Ok(())
-}
-
-/// Calls `on` for each object of the array that starts here; anything else is passed over.
-pub(crate) fn each_object<'b>(
-    scanner: &mut Scanner<'b>,
-    mut on: impl FnMut(&mut Scanner<'b>) -> Result<()>,
-) -> Result<()> {
-    if scanner.kind()? != Kind::Array {
-        return scanner.skip();
-    }
-    scanner.enter()?;
-    let mut first = true;
-    while scanner.next_element(first)? {
-        first = false;
-        if scanner.kind()? == Kind::Object {
-            on(scanner)?;
-        } else {
-            scanner.skip()?;
-        }
-    }
-    Ok(())
 }
