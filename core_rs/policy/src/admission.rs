@@ -288,6 +288,13 @@ impl<'s> Caller<'s> {
         Ok(())
     }
 
+    /// Gives back what `take_limits_for` took: a request that is refused afterwards uses up no limit.
+    pub fn refund_limits(&self, model: &Model) {
+        for gate in self.gates(Some(model)).iter().flatten() {
+            gate.state.refund(gate.spec, 1);
+        }
+    }
+
     /// The tightest limit on requests of the key, its account and its group, for `x-ratelimit-*`.
     #[must_use]
     pub fn limit_view(&self, now_ns: u64) -> Option<LimitView> {

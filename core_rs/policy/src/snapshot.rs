@@ -13,10 +13,15 @@ pub use catalog::{
 pub use live::Live;
 
 pub(crate) mod accounts;
+mod apply;
+mod base_url;
 mod catalog;
+mod commit;
+mod decode;
 pub(crate) mod keys;
 pub(crate) mod live;
 pub(crate) mod pattern;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -111,10 +116,8 @@ impl Snapshot {
         previous: &Self,
         live: &mut Live,
     ) -> Result<(Self, Applied), SnapshotError> {
-        let _ = (bytes, previous, live.stripes);
-        Err(SnapshotError::Malformed(
-            "snapshots are not read yet".into(),
-        ))
+        let draft = apply::draft(bytes, previous, live)?;
+        Ok(commit::commit(draft, live))
     }
 
     /// 0 is "none yet".

@@ -18,8 +18,6 @@ pub(crate) struct AccountRecord {
     pub(crate) group: u16,
     pub(crate) enabled: bool,
     pub(crate) rpm: u32,
-    pub(crate) tpm: u32,
-    pub(crate) concurrency: u32,
     /// Further groups that the account's keys may name, each with the state of its limit for this account.
     pub(crate) extra: Box<[(u16, Arc<LimitState>)]>,
 }
@@ -67,7 +65,7 @@ impl Accounts {
     /// Replaces the record at `place`, or appends it where `place` is the next one.
     pub(crate) fn put(&mut self, place: u32, record: AccountRecord) {
         if place as usize == self.len {
-            if self.len % PAGE == 0 {
+            if self.len.is_multiple_of(PAGE) {
                 self.pages.push(Arc::new(Vec::with_capacity(PAGE)));
             }
             if let Some(page) = self.pages.last_mut() {

@@ -38,8 +38,6 @@ const _: () = assert!(size_of::<KeyRecord>() == 72);
 /// What few keys have.
 #[derive(Clone, Debug)]
 pub(crate) struct Rare {
-    pub(crate) tpm: u32,
-    pub(crate) concurrency: u32,
     /// Bits of [`crate::admission::Endpoint`]; 0 is all.
     pub(crate) endpoints: u32,
     pub(crate) group: u16,
@@ -170,11 +168,11 @@ impl Shard {
 
     fn keep_rare(&mut self, rare: Rare) -> u32 {
         let rare = Some(Arc::new(rare));
-        if let Some(place) = self.rare_free.pop() {
-            if let Some(at) = self.rare.get_mut(place as usize) {
-                *at = rare;
-                return place;
-            }
+        if let Some(place) = self.rare_free.pop()
+            && let Some(at) = self.rare.get_mut(place as usize)
+        {
+            *at = rare;
+            return place;
         }
         self.rare.push(rare);
         self.rare.len() as u32 - 1

@@ -138,7 +138,7 @@ impl KeyLives {
         let place = self.free.pop().unwrap_or_else(|| {
             let place = self.references.len();
             self.references.push(0);
-            if place % PAGE == 0 {
+            if place.is_multiple_of(PAGE) {
                 self.pages.push((0..PAGE).map(|_| KeyLive::new()).collect());
             }
             place as u32
