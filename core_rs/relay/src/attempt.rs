@@ -1,0 +1,429 @@
+//! One attempt at one channel: send, wait, read as much of the answer as decides whether it is one.
+//!
+//! An attempt that fails leaves nothing behind: no byte has gone to the client, so another channel may be tried. What is a success is
+//! decided here and only here: a whole JSON answer, the first event of a stream, or the head of an answer too large to hold.
+
+use crate::buffers::PAGE;
+use crate::shard::Shard;
+use crate::socket::{Socket, Wait, fill_upstream};
+use crate::upstream::{self, Side, or_default};
+use std::sync::Arc;
+use tollway_policy::admission::Endpoint;
+use tollway_policy::channel::AttemptFailure;
+use tollway_policy::health::ChannelLive;
+use tollway_policy::snapshot::Upstream;
+use tollway_wire::chunked::Decoder;
+use tollway_wire::request::Plan;
+use tollway_wire::response::{ContentKind, ResponseFraming, ResponseHead, parse_response};
+use tollway_wire::{error, sse, usage};
+
+/// What is sent, and where.
+pub(crate) struct Job<'a> {
+    pub(crate) shard: &'a Shard,
+    pub(crate) upstream: &'a Arc<Upstream>,
+    pub(crate) suffix: &'static str,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stream: bool,
+    pub(crate) forward: &'a [u8],
+    pub(crate) request_id: &'a str,
+    pub(crate) body: &'a [u8],
+    pub(crate) plan: &'a Plan,
+    pub(crate) scratch: &'a [u8],
+}
+
+/// An answer whose body is still coming.
+pub(crate) struct Open {
+    pub(crate) socket: Socket,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) framing: ResponseFraming,
+    pub(crate) decoder: Decoder,
+    /// Bytes of the body still to come, where its length is known.
+    pub(crate) left: u64,
+    /// The connection may be used again if the body ends where it should.
+    pub(crate) reusable: bool,
+    /// Body bytes that were read, framing removed.
+    pub(crate) payload: Vec<u8>,
+    /// The body has ended.
+    pub(crate) ended: bool,
+    pub(crate) facts: AnswerFacts,
+}
+
+/// A whole answer.
+pub(crate) struct Whole {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) payload: Vec<u8>,
+    /// Where the body lies in `payload`.
+    pub(crate) start: usize,
+    pub(crate) answer: usage::Answer,
+    pub(crate) facts: AnswerFacts,
+}
+
+/// What every answer carries along.
+pub(crate) struct AnswerFacts {
+    pub(crate) status: u16,
+    /// Header lines of the upstream that may be passed on.
+    pub(crate) pass: Vec<u8>,
+    pub(crate) sent_ns: u64,
+    pub(crate) first_byte_ns: u64,
+    pub(crate) attempts: u8,
+    pub(crate) channel: Option<Arc<ChannelLive>>,
+}
+
+/// A success.
+pub(crate) enum Ready {
+    Whole(Whole),
+    Large(Open),
+    Stream(Open),
+}
+
+impl Ready {
+    fn facts_mut(&mut self) -> &mut AnswerFacts {
+        match self {
+            Ready::Whole(whole) => &mut whole.facts,
+            Ready::Large(open) | Ready::Stream(open) => &mut open.facts,
+        }
+    }
+
+    pub(crate) fn attempts(&mut self, attempts: u8, channel: Arc<ChannelLive>) {
+        let facts = self.facts_mut();
+        facts.attempts = attempts;
+        facts.channel = Some(channel);
+    }
+
+    pub(crate) fn first_byte_ns(&self) -> u64 {
+        match self {
+            Ready::Whole(whole) => whole.facts.first_byte_ns,
+            Ready::Large(open) | Ready::Stream(open) => open.facts.first_byte_ns,
+        }
+    }
+}
+
+/// The upstream's own verdict on the request.
+pub(crate) struct Judged {
+    pub(crate) status: u16,
+    /// Its error, when that has OpenAI's shape.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// A failure.
+pub(crate) enum Failed {
+    /// The client hung up.
+    Gone,
+    Judged(Judged),
+    Attempt { failure: AttemptFailure, retry_after_s: Option<u32> },
+}
+
+impl From<AttemptFailure> for Failed {
+    fn from(failure: AttemptFailure) -> Failed {
+        Failed::Attempt { failure, retry_after_s: None }
+    }
+}
+
+/// Sends the request and reads the answer as far as described above.
+pub(crate) async fn run(job: Job<'_>, mut side: Side<'_>) -> Result<Ready, Failed> {
+    let mut head = job.shard.buffers.small();
+    write_head(&job, &mut head);
+    let begun = exchange(&job, &mut side, &head).await;
+    job.shard.buffers.give_small(head);
+    let (socket, buffer, sent_ns) = begun?;
+    let first_byte_ns = job.shard.node.clock.now_ns();
+    let facts =
+        AnswerFacts { status: 0, pass: job.shard.buffers.small(), sent_ns, first_byte_ns, attempts: 0, channel: None };
+    let (open, head) = read_head(&job, &mut side, socket, buffer, facts).await?;
+    let deadline_ms = or_default(job.upstream.timeouts.idle_ms, job.shard.node.config.settings.idle_ms);
+    side.phase(job.shard.node.clock.now_ms(), deadline_ms);
+    classify(&job, &mut side, open, &head).await
+}
+
+/// The request's head, rebuilt from parsed parts: nothing of the client's framing or credentials reaches an upstream.
+fn write_head(job: &Job<'_>, out: &mut Vec<u8>) {
+    let upstream = job.upstream;
+    for part in ["POST ", &*upstream.base_path, job.suffix, " HTTP/1.1\r\nhost: ", &*upstream.authority, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if let Some(credential) = upstream.credential(job.shard.random()) {
+        for part in ["authorization: Bearer ", &*credential.secret, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    for (name, value) in &upstream.headers {
+        for part in [&**name, ": ", &**value, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.extend_from_slice(job.forward);
+    for part in ["x-request-id: ", job.request_id, "\r\ncontent-length: "] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(job.plan.total_bytes).as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// Writes the request and waits for the answer's first bytes. A pooled connection that turns out to be closed is replaced by a fresh one, once: the
+/// upstream closed it while it was idle, so it has not seen the request (RFC 9112 9.3.1).
+async fn exchange(job: &Job<'_>, side: &mut Side<'_>, head: &[u8]) -> Result<(Socket, Vec<u8>, u64), Failed> {
+    let settings = &job.shard.node.config.settings;
+    let mut pooled = upstream::pooled(job.shard, job.upstream).await;
+    loop {
+        let fresh = pooled.is_none();
+        let mut socket = match pooled.take() {
+            Some(socket) => socket,
+            None => upstream::connect(job.shard, job.upstream, side).await.map_err(|wait| failed(wait, AttemptFailure::Connect))?,
+        };
+        let mut pieces: [&[u8]; 9] = [b""; 9];
+        pieces[0] = head;
+        let mut count = 1;
+        for part in job.plan.parts(job.body, job.scratch) {
+            pieces[count] = part;
+            count += 1;
+        }
+        side.phase(job.shard.node.clock.now_ms(), or_default(job.upstream.timeouts.first_byte_ms, settings.first_byte_ms));
+        let mut buffer = Vec::new();
+        let sent = socket.write_pieces(&pieces[..count], side.timer).await;
+        let sent_ns = job.shard.node.clock.now_ns();
+        let read = match sent {
+            Ok(()) => fill_upstream(&mut socket, &job.shard.buffers, &mut buffer, side.client, side.watch, side.timer).await,
+            Err(wait) => Err(wait),
+        };
+        match read {
+            Ok(n) if n > 0 => return Ok((socket, buffer, sent_ns)),
+            Ok(_) | Err(Wait::Io(_)) if !fresh => {}
+            Ok(_) => return Err(AttemptFailure::Reset.into()),
+            Err(wait) => return Err(failed(wait, AttemptFailure::Reset)),
+        }
+    }
+}
+
+/// What a wait that ended badly means for the attempt.
+fn failed(wait: Wait, broken: AttemptFailure) -> Failed {
+    match wait {
+        Wait::ClientGone => Failed::Gone,
+        Wait::TimedOut if broken == AttemptFailure::Connect => broken.into(),
+        Wait::TimedOut => AttemptFailure::FirstByteTimeout.into(),
+        Wait::Io(_) => broken.into(),
+    }
+}
+
+async fn read_head(
+    job: &Job<'_>,
+    side: &mut Side<'_>,
+    mut socket: Socket,
+    mut buffer: Vec<u8>,
+    mut facts: AnswerFacts,
+) -> Result<(Open, ResponseHead), Failed> {
+    let head = loop {
+        match parse_response(&buffer, &mut facts.pass) {
+            Ok(Some(head)) if head.status / 100 == 1 => {
+                buffer.drain(..head.len as usize); // an interim answer; 101 was not asked for and is as good as garbage
+                if head.status == 101 {
+                    return Err(AttemptFailure::BadAnswer.into());
+                }
+                if !buffer.is_empty() {
+                    continue;
+                }
+            }
+            Ok(Some(head)) => break head,
+            Ok(None) if buffer.len() < PAGE => {}
+            _ => return Err(AttemptFailure::BadAnswer.into()),
+        }
+        match fill_upstream(&mut socket, &job.shard.buffers, &mut buffer, side.client, side.watch, side.timer).await {
+            Ok(n) if n > 0 => {}
+            Ok(_) => return Err(AttemptFailure::Reset.into()),
+            Err(wait) => return Err(failed(wait, AttemptFailure::Reset)),
+        }
+    };
+    facts.status = head.status;
+    buffer.drain(..head.len as usize);
+    let left = match head.framing {
+        ResponseFraming::Length(n) => n,
+        ResponseFraming::None => 0,
+        _ => u64::MAX,
+    };
+    let mut open = Open {
+        socket,
+        upstream: job.upstream.clone(),
+        framing: head.framing,
+        decoder: Decoder::new(),
+        left,
+        reusable: head.keep_alive,
+        payload: buffer,
+        ended: false,
+        facts,
+    };
+    open.take_in(0).map_err(|()| Failed::from(AttemptFailure::BadAnswer))?;
+    Ok((open, head))
+}
+
+impl Open {
+    /// Removes the framing from what lies in `payload` behind `from`. An illegal byte is an error.
+    pub(crate) fn take_in(&mut self, from: usize) -> Result<(), ()> {
+        let fresh = self.payload.len() - from;
+        match self.framing {
+            ResponseFraming::Chunked => {
+                let progress = self.decoder.decode(&mut self.payload[from..]).map_err(|_| ())?;
+                if progress.done {
+                    self.ended = true;
+                    self.reusable &= progress.consumed == fresh;
+                }
+                self.payload.truncate(from + progress.payload);
+            }
+            ResponseFraming::Length(_) | ResponseFraming::None => {
+                let ours = (fresh as u64).min(self.left);
+                self.left -= ours;
+                self.reusable &= ours == fresh as u64;
+                self.payload.truncate(from + ours as usize);
+                self.ended = self.left == 0;
+            }
+            ResponseFraming::UntilClose => self.reusable = false,
+        }
+        Ok(())
+    }
+
+    /// Reads once more. `Ok(0)`: nothing was added, look at `ended`; the peer closing ends a body only where that is its framing.
+    pub(crate) async fn read(&mut self, shard: &Shard, side: &mut Side<'_>) -> Result<usize, ReadFailure> {
+        let from = self.payload.len();
+        if from > 0 && from == self.payload.capacity() {
+            self.payload.reserve(PAGE);
+        }
+        let read =
+            fill_upstream(&mut self.socket, &shard.buffers, &mut self.payload, side.client, side.watch, side.timer).await;
+        match read {
+            Ok(0) if self.framing == ResponseFraming::UntilClose => {
+                self.ended = true;
+                Ok(0)
+            }
+            Ok(0) => Err(ReadFailure::Broken),
+            Ok(_) => {
+                self.take_in(from).map_err(|()| ReadFailure::Broken)?;
+                Ok(self.payload.len() - from)
+            }
+            Err(Wait::ClientGone) => Err(ReadFailure::Gone),
+            Err(Wait::TimedOut) => Err(ReadFailure::TimedOut),
+            Err(Wait::Io(_)) => Err(ReadFailure::Broken),
+        }
+    }
+
+    /// Reads to the end of a body that nobody wants any more. False: it said more than an ending.
+    pub(crate) async fn drain(&mut self, shard: &Shard) -> bool {
+        while !self.ended {
+            let read = std::future::poll_fn(|cx| self.socket.poll_fill(cx, &shard.buffers, &mut self.payload)).await;
+            let over = matches!(read, Ok(0) | Err(_)) || self.take_in(0).is_err() || self.payload.len() > PAGE / 2;
+            self.payload.clear();
+            if over {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The body is over: the connection goes back to the pool if it may.
+    pub(crate) fn release(self, shard: &Shard) -> (Arc<Upstream>, Vec<u8>, AnswerFacts) {
+        if self.ended && self.reusable {
+            shard.pool.put(self.upstream.tls, &self.upstream.authority, self.socket, shard.node.clock.now_ms());
+        }
+        (self.upstream, self.payload, self.facts)
+    }
+}
+
+/// Why a body stopped coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadFailure {
+    Gone,
+    TimedOut,
+    /// Cut, reset, or not HTTP any more.
+    Broken,
+}
+
+impl From<ReadFailure> for Failed {
+    fn from(failure: ReadFailure) -> Failed {
+        match failure {
+            ReadFailure::Gone => Failed::Gone,
+            ReadFailure::TimedOut => AttemptFailure::FirstByteTimeout.into(),
+            ReadFailure::Broken => AttemptFailure::Reset.into(),
+        }
+    }
+}
+
+async fn classify(job: &Job<'_>, side: &mut Side<'_>, open: Open, head: &ResponseHead) -> Result<Ready, Failed> {
+    let bad = || Err(AttemptFailure::BadAnswer.into());
+    match head.status {
+        200..=299 => {}
+        400 | 409 | 422 => return Err(judge(job, side, open).await),
+        status => {
+            let retry_after_s = head.retry_after_s;
+            return Err(Failed::Attempt { failure: AttemptFailure::Status(status), retry_after_s });
+        }
+    }
+    if head.content_encoded {
+        return bad(); // none was asked for
+    }
+    match head.content {
+        ContentKind::EventStream if job.stream => first_event(job, side, open).await,
+        ContentKind::EventStream => bad(),
+        _ if job.stream && job.endpoint != Endpoint::Audio => bad(),
+        ContentKind::Json | ContentKind::Missing => hold_whole(job, side, open, job.endpoint != Endpoint::Audio).await,
+        ContentKind::Other if job.endpoint == Endpoint::Audio => hold_whole(job, side, open, false).await,
+        ContentKind::Other => bad(),
+    }
+}
+
+/// The upstream says that the request is wrong. Its words are kept where they have the shape that clients parse.
+async fn judge(job: &Job<'_>, side: &mut Side<'_>, mut open: Open) -> Failed {
+    let status = open.facts.status;
+    let max = job.shard.node.config.settings.held_answer_bytes_max;
+    while !open.ended && open.payload.len() <= max {
+        match open.read(job.shard, side).await {
+            Ok(_) => {}
+            Err(ReadFailure::Gone) => return Failed::Gone,
+            Err(_) => break,
+        }
+    }
+    let ended = open.ended;
+    let (_, payload, _) = open.release(job.shard);
+    let body = (ended && error::is_openai_error(&payload)).then(|| error::redact(&payload).into_owned());
+    job.shard.buffers.give_page(payload);
+    Failed::Judged(Judged { status, body })
+}
+
+/// Holds an answer until it is whole; a short or broken one is a failed attempt. Too large to hold: it is forwarded as it comes.
+async fn hold_whole(job: &Job<'_>, side: &mut Side<'_>, mut open: Open, json_due: bool) -> Result<Ready, Failed> {
+    let max = job.shard.node.config.settings.held_answer_bytes_max as u64;
+    while !open.ended {
+        let coming = if open.left == u64::MAX { 0 } else { open.left };
+        if open.payload.len() as u64 + coming > max {
+            return Ok(Ready::Large(open));
+        }
+        open.read(job.shard, side).await?;
+    }
+    let answer = usage::answer(&open.payload, job.endpoint);
+    if (json_due && !answer.valid_json) || answer.is_error {
+        return Err(AttemptFailure::BadAnswer.into());
+    }
+    let (upstream, payload, facts) = open.release(job.shard);
+    Ok(Ready::Whole(Whole { upstream, payload, start: 0, answer, facts }))
+}
+
+/// Waits for the first event: an error there is a failed attempt, and another channel may do better.
+async fn first_event(job: &Job<'_>, side: &mut Side<'_>, mut open: Open) -> Result<Ready, Failed> {
+    let settings = &job.shard.node.config.settings;
+    let heartbeat_ms = job.shard.node.clock.now_ms() + settings.heartbeat_ms;
+    side.timer.set(heartbeat_ms.min(side.deadline_ms));
+    loop {
+        if let Some(end) = sse::event_end(&open.payload, 0) {
+            let seen = sse::Observer::new(job.endpoint).observe(&open.payload[..end]);
+            if seen == sse::Seen::Error {
+                return Err(AttemptFailure::BadAnswer.into());
+            }
+            return Ok(Ready::Stream(open));
+        }
+        if open.ended || open.payload.len() > settings.sse_line_bytes_max {
+            return Err(AttemptFailure::BadAnswer.into());
+        }
+        match open.read(job.shard, side).await {
+            Ok(_) => {}
+            // Silence for a whole heartbeat: the client must hear something, and with that the answer has begun.
+            Err(ReadFailure::TimedOut) if job.shard.node.clock.now_ms() < side.deadline_ms => return Ok(Ready::Stream(open)),
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! One client connection: heads in, answers out, one request after the other.
+//!
+//! The task owns its client socket and, while a request runs, the upstream's. Nothing is spawned and nothing is queued:
+//! a slow reader slows its own upstream, and a panic ends its own connection.
+
+use crate::body::Unread;
+use crate::counters::{add, sub};
+use crate::exchange::Exchange;
+use crate::shard::Shard;
+use crate::socket::{Wait, fill_client, write_pieces};
+use crate::timers::Registered;
+use crate::{endpoint, models, proxy};
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::net::TcpStream;
+use tollway_policy::refusal::{Code, Refusal};
+use tollway_wire::head::{Method, RequestHead, parse_request};
+use tollway_wire::path::{self, Route};
+
+/// Bytes that a closing connection still takes in, so that its last answer is not lost in a reset.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+/// And for how long.
+const LINGER_MS: u64 = 1_000;
+
+pub(crate) struct Connection {
+    pub(crate) shard: Rc<Shard>,
+    pub(crate) client: TcpStream,
+    pub(crate) address: IpAddr,
+    pub(crate) timer: Registered,
+    /// What was read and not yet used: a head, its body when that fits, pipelined requests.
+    pub(crate) inbuf: Vec<u8>,
+    /// Bytes of `inbuf` that belong to the current request.
+    pub(crate) consumed: usize,
+    pub(crate) unread: Unread,
+    /// Something of the current answer has been written: no other answer can follow.
+    pub(crate) began: bool,
+}
+
+/// What happens to the connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Keep,
+    Close,
+}
+
+/// Why a phase did not come to its end.
+pub(crate) enum Stop {
+    /// To be told to the client.
+    Refused(Refusal),
+    /// Nobody is there to be told.
+    Gone,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(shard: Rc<Shard>, client: TcpStream, address: IpAddr) {
+    let counters = shard.counters.clone();
+    add(&counters.connections, 1);
+    let timer = shard.timers.register();
+    let mut connection = Connection {
+        shard,
+        client,
+        address,
+        timer,
+        inbuf: Vec::new(),
+        consumed: 0,
+        unread: Unread::None,
+        began: false,
+    };
+    while connection.guarded_request().await == Next::Keep {}
+    connection.shard.buffers.give_page(std::mem::take(&mut connection.inbuf));
+    sub(&counters.connections, 1);
+}
+
+impl Connection {
+    /// One request, with a wall around it: a panic becomes a 500 where that can still be said, and ends this connection only.
+    async fn guarded_request(&mut self) -> Next {
+        let finished = {
+            let mut request = pin!(self.request());
+            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| request.as_mut().poll(cx))) {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(next)) => Poll::Ready(Some(next)),
+                Err(_) => Poll::Ready(None),
+            })
+            .await
+        };
+        let Some(next) = finished else {
+            add(&self.shard.counters.panics, 1);
+            if !self.began {
+                let exchange = Exchange::new(&self.shard, None, false);
+                self.refuse(&exchange, &Refusal::internal()).await;
+            }
+            return Next::Close;
+        };
+        if next == Next::Keep {
+            self.forget_request();
+        }
+        next
+    }
+
+    /// Drops the used bytes and keeps what was pipelined behind them.
+    fn forget_request(&mut self) {
+        if self.consumed >= self.inbuf.len() {
+            self.shard.buffers.give_page(std::mem::take(&mut self.inbuf));
+        } else {
+            self.inbuf.drain(..self.consumed);
+        }
+        self.consumed = 0;
+    }
+
+    async fn request(&mut self) -> Next {
+        let mut forward = self.shard.buffers.small();
+        let next = match self.read_head(&mut forward).await {
+            Ok(head) => {
+                let shard = self.shard.clone();
+                let counters = &shard.counters;
+                add(&counters.in_flight, 1);
+                let _ended = InFlight(&shard);
+                self.dispatch(&head, &forward).await
+            }
+            Err(Stop::Gone) => Next::Close,
+            Err(Stop::Refused(refusal)) => {
+                let exchange = Exchange::new(&self.shard, None, false);
+                self.refuse(&exchange, &refusal).await
+            }
+        };
+        self.shard.buffers.give_small(forward);
+        next
+    }
+
+    async fn read_head(&mut self, forward: &mut Vec<u8>) -> Result<RequestHead, Stop> {
+        let shard = self.shard.clone();
+        let settings = &shard.node.config.settings;
+        self.began = false;
+        self.unread = Unread::None;
+        let now_ms = self.shard.node.clock.now_ms();
+        let mut waiting = self.inbuf.is_empty();
+        self.timer.timer.set(now_ms + if waiting { settings.keepalive_ms } else { settings.client_head_ms });
+        self.timer.timer.set_idle(waiting);
+        if waiting && self.shard.node.is_draining() {
+            return Err(Stop::Gone);
+        }
+        loop {
+            if !self.inbuf.is_empty() {
+                match parse_request(&self.inbuf, forward) {
+                    Ok(Some(head)) => {
+                        self.timer.timer.set_idle(false);
+                        self.unread = Unread::of(&head, self.inbuf.len());
+                        self.consumed = head.len as usize;
+                        return Ok(head);
+                    }
+                    Ok(None) if self.inbuf.len() >= settings.head_bytes_max => {
+                        return Err(Refusal::head_too_large(settings.head_bytes_max as u64).into());
+                    }
+                    Ok(None) => {}
+                    Err(error) => return Err(error.refusal().into()),
+                }
+                if waiting {
+                    waiting = false;
+                    self.timer.timer.set_idle(false);
+                    self.timer.timer.set(self.shard.node.clock.now_ms() + settings.client_head_ms);
+                }
+            }
+            match fill_client(&mut self.client, &self.shard.buffers, &mut self.inbuf, &self.timer.timer).await {
+                Ok(n) if n > 0 => {}
+                Err(Wait::TimedOut) if !self.inbuf.is_empty() => return Err(Refusal::request_timeout().into()),
+                _ => return Err(Stop::Gone),
+            }
+        }
+    }
+
+    async fn dispatch(&mut self, head: &RequestHead, forward: &[u8]) -> Next {
+        let keep_alive = head.keep_alive && !self.shard.node.is_draining();
+        let client_id = head.client_request_id.map(|span| span.of(&self.inbuf));
+        let mut exchange = Exchange::new(&self.shard, client_id, keep_alive);
+        let mut scratch = Vec::new();
+        let route = path::route(head.path.of(&self.inbuf), &mut scratch);
+        if let Some(refusal) = wrong_method(&route, head, &self.inbuf) {
+            return self.refuse(&exchange, &refusal).await;
+        }
+        match route {
+            Route::Relay { endpoint, upstream_suffix, body } if head.method == Method::Post => {
+                let target = endpoint::Target { endpoint, suffix: upstream_suffix, body };
+                endpoint::serve(self, head, forward, target, &mut exchange).await
+            }
+            Route::Relay { .. } | Route::Models | Route::Model(_) if head.method == Method::Options => self.preflight(&exchange).await,
+            Route::Models => models::list(self, head, &mut exchange).await,
+            Route::Model(id) => {
+                let id = id.of(&scratch).to_vec();
+                models::one(self, head, &mut exchange, &id).await
+            }
+            Route::NodeApi => Box::pin(proxy::to_node(self, head, &exchange)).await,
+            Route::Metrics if self.shard.node.config.expose_metrics => Box::pin(proxy::to_node(self, head, &exchange)).await,
+            Route::Control => Box::pin(proxy::to_control(self, head, &exchange)).await,
+            _ => self.refuse(&exchange, &Refusal::not_found()).await,
+        }
+    }
+
+    /// A CORS preflight is answered; no origin is allowed until the operator says so, hence no `access-control-*` line.
+    async fn preflight(&mut self, exchange: &Exchange) -> Next {
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(b"HTTP/1.1 204 No Content\r\nvary: Origin\r\n");
+        crate::exchange::text_line(&mut out, "x-request-id", exchange.id_text.as_bytes());
+        self.finish(exchange, out, &[]).await
+    }
+
+    /// Ends a head with the connection's fate, writes head and body, and deals with a body that nobody has read.
+    pub(crate) async fn finish(&mut self, exchange: &Exchange, mut head: Vec<u8>, body: &[u8]) -> Next {
+        let keep = exchange.keep_alive && self.unread.can_be_skipped();
+        if !keep {
+            head.extend_from_slice(b"connection: close\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        let written = self.write(&[&head, body]).await;
+        self.shard.buffers.give_small(head);
+        if written.is_err() { Next::Close } else { self.after_answer(keep).await }
+    }
+
+    /// Tells the client why not.
+    pub(crate) async fn refuse(&mut self, exchange: &Exchange, refusal: &Refusal) -> Next {
+        self.shard.counters.refuse(refusal.code);
+        let keep = exchange.keep_alive && refusal.code != Code::BadFraming && self.unread.can_be_skipped();
+        let mut out = self.shard.buffers.small();
+        tollway_wire::error::response(&mut out, refusal, exchange.id_text.as_bytes(), keep, &exchange.extra);
+        let written = self.write(&[&out]).await;
+        self.shard.buffers.give_small(out);
+        if written.is_err() { Next::Close } else { self.after_answer(keep).await }
+    }
+
+    /// Writes to the client under the stall time.
+    pub(crate) async fn write(&mut self, pieces: &[&[u8]]) -> Result<(), Wait> {
+        self.began = true;
+        let now_ms = self.shard.node.clock.now_ms();
+        self.timer.timer.set(now_ms + self.shard.node.config.settings.write_stall_ms);
+        add(&self.shard.counters.bytes_out, pieces.iter().map(|p| p.len() as u64).sum());
+        write_pieces(&mut self.client, pieces, &self.timer.timer).await
+    }
+
+    /// After the last byte of an answer: on to the next request, or a close that does not lose the answer.
+    pub(crate) async fn after_answer(&mut self, keep: bool) -> Next {
+        if keep && self.skip_unread().await.is_ok() {
+            return Next::Keep;
+        }
+        self.linger().await;
+        Next::Close
+    }
+
+    /// Closing with unread input makes the kernel send a reset, and the client may then lose the answer: say FIN, read on for a moment.
+    pub(crate) async fn linger(&mut self) {
+        let _ = socket2::SockRef::from(&self.client).shutdown(std::net::Shutdown::Write);
+        self.timer.timer.set(self.shard.node.clock.now_ms() + LINGER_MS);
+        let mut taken = 0;
+        self.inbuf.clear();
+        while taken < LINGER_BYTES_MAX {
+            match fill_client(&mut self.client, &self.shard.buffers, &mut self.inbuf, &self.timer.timer).await {
+                Ok(n) if n > 0 => taken += n,
+                _ => return,
+            }
+            self.inbuf.clear();
+        }
+    }
+}
+
+/// 405 with the methods that would do; a preflight is always welcome.
+fn wrong_method(route: &Route, head: &RequestHead, inbuf: &[u8]) -> Option<Refusal> {
+    let allow = route.allow()?;
+    let ours = head.method_text.of(inbuf);
+    let fits = allow.split(", ").any(|method| method.as_bytes() == ours) || head.method == Method::Options;
+    (!fits).then(|| Refusal::method_not_allowed(allow))
+}
+
+/// Counts a running request for as long as it lives, however it ends.
+struct InFlight<'a>(&'a Shard);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        sub(&self.0.counters.in_flight, 1);
+    }
+}

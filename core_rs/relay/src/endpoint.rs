@@ -1,0 +1,375 @@
+//! The relay endpoints: the phases of one request, top to bottom, in the order in which refusals are promised.
+//!
+//! key → its IP list → size, content type → JSON and policy fields → endpoint → model → limits → money → channels. Only then is an
+//! upstream dialled. Each phase either hands on or names the refusal; nothing is charged before the last.
+
+use crate::attempt::{self, Failed, Job, Ready};
+use crate::body::Body;
+use crate::connection::{Connection, Next, Stop};
+use crate::exchange::{Exchange, number_line};
+use crate::money;
+use crate::posting::{CLIENT_GONE, Posting};
+use crate::socket::Watch;
+use crate::upstream::Side;
+use crate::{answer, clock, streaming};
+use std::sync::Arc;
+use tollway_policy::admission::{Caller, Demand, Endpoint, Hold, authenticate};
+use tollway_policy::channel::{self, AttemptFailure};
+use tollway_policy::refusal::{Code, Refusal};
+use tollway_policy::snapshot::{Model, Snapshot};
+use tollway_wire::head::RequestHead;
+use tollway_wire::multipart::{self, MultipartFacts};
+use tollway_wire::path::BodyKind;
+use tollway_wire::request::{self, Facts, IncludeUsage, Plan};
+
+/// Where a request goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) endpoint: Endpoint,
+    /// The path below the upstream's base.
+    pub(crate) suffix: &'static str,
+    pub(crate) body: BodyKind,
+}
+
+/// What the scan of the body found.
+enum Parsed {
+    Json(Facts),
+    Form(MultipartFacts),
+}
+
+/// Everything that the attempts need, decided once.
+struct Admitted {
+    target: Target,
+    parsed: Parsed,
+    body: Body,
+    model: Arc<Model>,
+    hold: Hold,
+}
+
+/// Serves one request to a relay endpoint.
+pub(crate) async fn serve(c: &mut Connection, head: &RequestHead, forward: &[u8], target: Target, exchange: &mut Exchange) -> Next {
+    let snapshot = c.shard.node.snapshot.load_full();
+    if c.shard.node.config.test_hooks && head.test_hook.is_some_and(|hook| hook.of(&c.inbuf) == b"panic") {
+        deliberate_panic();
+    }
+    let admitted = match admit(c, &snapshot, head, target, exchange).await {
+        Ok(admitted) => admitted,
+        Err(Stop::Gone) => return Next::Close,
+        Err(Stop::Refused(refusal)) => return c.refuse(exchange, &refusal).await,
+    };
+    drop(snapshot);
+    relay(c, forward, admitted, exchange).await
+}
+
+#[expect(clippy::panic, reason = "the panic that the tests ask for; it exists only with TOLLWAY_TEST_HOOKS=1")]
+fn deliberate_panic() {
+    panic!("asked for by x-tollway-test");
+}
+
+/// Finds out who calls; the key comes before everything that costs more than a hash.
+pub(crate) fn authorise<'s>(c: &Connection, snapshot: &'s Snapshot, head: &RequestHead) -> Result<Caller<'s>, Refusal> {
+    let Some(key) = head.key else { return Err(Refusal::invalid_api_key()) };
+    let digest = c.shard.node.digest(key.of(&c.inbuf));
+    let caller = authenticate(snapshot, &digest, (clock::wall_ms() / 1_000) as u32)?;
+    caller.check_address(c.address)?;
+    Ok(caller)
+}
+
+async fn admit(c: &mut Connection, snapshot: &Snapshot, head: &RequestHead, target: Target, exchange: &mut Exchange) -> Result<Admitted, Stop> {
+    let caller = authorise(c, snapshot, head)?;
+    let now_ns = c.shard.node.clock.now_ns();
+    limit_lines(&caller, now_ns, &mut exchange.extra);
+    check_media_type(head, &c.inbuf, target.body)?;
+    let body = c.read_body(head).await?;
+    let parsed = scan(body.of(&c.inbuf), head, &c.inbuf, target)?;
+    caller.may_use(target.endpoint)?;
+    let mut scratch = Vec::new();
+    let name = parsed.model_name(body.of(&c.inbuf), &mut scratch);
+    let model = caller.model(name, target.endpoint)?;
+    caller.take_limits_for(model, now_ns)?;
+    replace_limit_lines(&caller, now_ns, exchange);
+    if channel::pick(model, &[], 0).is_none() {
+        caller.refund_limits(model);
+        return Err(Refusal::no_healthy_upstream().into());
+    }
+    let demand = parsed.demand(target.endpoint, body.of(&c.inbuf).len() as u64);
+    match money::hold(c, &caller, model, &demand, exchange.deadline_ms).await {
+        Ok(hold) => Ok(Admitted { target, parsed, body, model: model.clone(), hold }),
+        Err(stop) => {
+            caller.refund_limits(model); // a refused request uses up no limit
+            Err(stop)
+        }
+    }
+}
+
+/// `x-ratelimit-*` for the requests-per-minute limit in force, in OpenAI's form.
+fn limit_lines(caller: &Caller<'_>, now_ns: u64, out: &mut Vec<u8>) {
+    let Some(view) = caller.limit_view(now_ns) else { return };
+    number_line(out, "x-ratelimit-limit-requests", view.limit);
+    number_line(out, "x-ratelimit-remaining-requests", view.remaining);
+    out.extend_from_slice(b"x-ratelimit-reset-requests: ");
+    write_reset(out, view.reset_ns);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The figures after this request was taken into account.
+fn replace_limit_lines(caller: &Caller<'_>, now_ns: u64, exchange: &mut Exchange) {
+    let kept = memchr::memmem::find(&exchange.extra, b"x-ratelimit-").unwrap_or(exchange.extra.len());
+    exchange.extra.truncate(kept);
+    limit_lines(caller, now_ns, &mut exchange.extra);
+}
+
+/// A wait as OpenAI writes it: `12ms`, `1.5s`, `6m0s`.
+fn write_reset(out: &mut Vec<u8>, ns: u64) {
+    let ms = ns.div_ceil(1_000_000);
+    let text = match ms {
+        0..1_000 => format!("{ms}ms"),
+        1_000..60_000 if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        1_000..60_000 => format!("{}.{:03}s", ms / 1_000, ms % 1_000),
+        _ => format!("{}m{}s", ms / 60_000, ms % 60_000 / 1_000),
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// 415 unless the body is of the form that the path takes; a missing content type is taken as JSON.
+fn check_media_type(head: &RequestHead, inbuf: &[u8], kind: BodyKind) -> Result<(), Refusal> {
+    let encoding = head.content_encoding.map(|span| span.of(inbuf).trim_ascii()).unwrap_or_default();
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
+        return Err(Refusal::new(Code::UnsupportedEncoding, "Send the body without a Content-Encoding."));
+    }
+    let given = head.content_type.map(|span| span.of(inbuf)).unwrap_or(b"application/json");
+    let essence = given.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let fits = match kind {
+        BodyKind::Json => {
+            essence.eq_ignore_ascii_case(b"application/json")
+                || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
+        }
+        BodyKind::Multipart => essence.eq_ignore_ascii_case(b"multipart/form-data"),
+    };
+    let wanted = match kind {
+        BodyKind::Json => "Send the body as application/json.",
+        BodyKind::Multipart => "Send the body as multipart/form-data.",
+    };
+    if fits { Ok(()) } else { Err(Refusal::new(Code::UnsupportedMediaType, wanted)) }
+}
+
+fn scan(body: &[u8], head: &RequestHead, inbuf: &[u8], target: Target) -> Result<Parsed, Refusal> {
+    match target.body {
+        BodyKind::Json => request::scan(body, target.endpoint).map(Parsed::Json),
+        BodyKind::Multipart => {
+            let content_type = head.content_type.map(|span| span.of(inbuf)).unwrap_or_default();
+            let boundary = multipart::boundary(content_type)
+                .ok_or_else(|| Refusal::invalid("boundary", "The Content-Type header names no multipart boundary."))?;
+            multipart::scan(body, boundary).map(Parsed::Form)
+        }
+    }
+}
+
+impl Parsed {
+    fn model_name<'a>(&self, body: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        match self {
+            Parsed::Json(facts) => request::model_name(facts, body, scratch),
+            Parsed::Form(facts) => facts.model.of(body),
+        }
+    }
+
+    fn is_stream(&self) -> bool {
+        match self {
+            Parsed::Json(facts) => facts.stream,
+            Parsed::Form(facts) => facts.stream,
+        }
+    }
+
+    /// The client asked for the usage event itself.
+    fn wants_usage(&self) -> bool {
+        matches!(self, Parsed::Json(facts) if matches!(facts.include_usage, IncludeUsage::True))
+    }
+
+    fn input_text_bytes(&self) -> u64 {
+        match self {
+            Parsed::Json(facts) => facts.text_bytes,
+            Parsed::Form(facts) => facts.text_bytes,
+        }
+    }
+
+    fn images(&self) -> u64 {
+        match self {
+            Parsed::Json(facts) => facts.images,
+            Parsed::Form(facts) => facts.images,
+        }
+    }
+
+    fn characters(&self) -> u64 {
+        match self {
+            Parsed::Json(facts) => facts.characters,
+            Parsed::Form(_) => 0,
+        }
+    }
+
+    fn demand(&self, endpoint: Endpoint, body_bytes: u64) -> Demand {
+        match self {
+            Parsed::Json(facts) => Demand {
+                endpoint,
+                body_bytes,
+                max_output: facts.max_output,
+                choices: facts.choices,
+                images: facts.images,
+                characters: facts.characters,
+                milliseconds_max: 0,
+            },
+            // One byte of speech is at least a millisecond's eighth-kilobit: 8 kbit/s is the thinnest codec that providers take.
+            Parsed::Form(facts) => Demand {
+                endpoint,
+                body_bytes: facts.text_bytes + if endpoint == Endpoint::Images { facts.file_bytes } else { 0 },
+                max_output: None,
+                choices: 1,
+                images: facts.images,
+                characters: 0,
+                milliseconds_max: if endpoint == Endpoint::Audio { facts.file_bytes } else { 0 },
+            },
+        }
+    }
+
+    fn plan(&self, body: &[u8], upstream_model: &str, add_usage: bool, cap: Option<u64>, scratch: &mut Vec<u8>) -> Plan {
+        match self {
+            Parsed::Json(facts) => request::plan(body, facts, Some(upstream_model), add_usage, cap, scratch),
+            Parsed::Form(facts) => multipart::plan(body, facts, Some(upstream_model), scratch),
+        }
+    }
+}
+
+/// Where the attempts ended.
+enum Served {
+    Ready(Ready),
+    Refused(Refusal),
+    /// The upstream judged the request itself: its status and error go to the client.
+    Judged(attempt::Judged),
+    Gone,
+}
+
+async fn relay(c: &mut Connection, forward: &[u8], admitted: Admitted, exchange: &mut Exchange) -> Next {
+    let Admitted { target, parsed, body, model, hold, .. } = admitted;
+    let cap = hold.output_cap;
+    let stream = parsed.is_stream();
+    let mut posting = match Posting::open(&c.shard, exchange, target.endpoint, stream, model.clone(), hold) {
+        Ok(posting) => posting,
+        Err(refusal) => return c.refuse(exchange, &refusal).await,
+    };
+    let text = matches!(target.endpoint, Endpoint::Chat | Endpoint::Completions);
+    let add_usage = stream && text && !parsed.wants_usage();
+    let mut watch = Watch::default();
+    let served = {
+        let mut sending = Sending { target, forward, parsed: &parsed, body: &body, model: &model, add_usage, cap };
+        attempts(c, &mut sending, &mut posting, &mut watch, exchange).await
+    };
+    let facts = answer::Facts {
+        endpoint: target.endpoint,
+        input_text_bytes: parsed.input_text_bytes(),
+        images: parsed.images(),
+        characters: parsed.characters(),
+        withhold_usage: add_usage,
+    };
+    drop(body); // the request is out: its bytes are not needed while the answer runs
+    release_input(c);
+    match served {
+        Served::Ready(Ready::Whole(whole)) => answer::whole(c, whole, posting, &facts, exchange).await,
+        Served::Ready(Ready::Large(open)) => Box::pin(answer::large(c, open, posting, &facts, exchange, &mut watch)).await,
+        Served::Ready(Ready::Stream(open)) => streaming::run(c, open, posting, &facts, exchange, &mut watch).await,
+        Served::Judged(judged) => {
+            posting.status = judged.status;
+            posting.code = Code::InvalidRequest.as_str();
+            drop(posting);
+            answer::judged(c, judged, exchange).await
+        }
+        Served::Refused(refusal) => {
+            posting.refused(&refusal);
+            drop(posting);
+            c.refuse(exchange, &refusal).await
+        }
+        Served::Gone => {
+            crate::counters::add(&c.shard.counters.clients_gone, 1);
+            posting.status = CLIENT_GONE;
+            posting.code = "client_gone";
+            drop(posting);
+            Next::Close
+        }
+    }
+}
+
+/// Gives the input buffer back when nothing is pipelined behind the request.
+fn release_input(c: &mut Connection) {
+    if c.consumed >= c.inbuf.len() {
+        c.shard.buffers.give_page(std::mem::take(&mut c.inbuf));
+        c.consumed = 0;
+    }
+}
+
+struct Sending<'a> {
+    target: Target,
+    forward: &'a [u8],
+    parsed: &'a Parsed,
+    body: &'a Body,
+    model: &'a Arc<Model>,
+    add_usage: bool,
+    cap: Option<u64>,
+}
+
+/// Tries channels until one answers, the failure is the client's own, or the budget says stop. A channel is tried once.
+async fn attempts(c: &mut Connection, sending: &mut Sending<'_>, posting: &mut Posting, watch: &mut Watch, exchange: &Exchange) -> Served {
+    let shard = c.shard.clone();
+    let mut tried = [u16::MAX; channel::RETRIES_MAX as usize + 1];
+    let mut made = 0;
+    let mut last: Option<(AttemptFailure, Option<u32>)> = None;
+    while made < tried.len() {
+        let Some((index, channel)) = channel::pick(sending.model, &tried[..made], shard.random()) else { break };
+        tried[made] = index;
+        made += 1;
+        posting.attempt(&channel.upstream);
+        let mut scratch = Vec::new();
+        let body = sending.body.of(&c.inbuf);
+        let plan = sending.parsed.plan(body, &channel.upstream_model, sending.add_usage, sending.cap, &mut scratch);
+        let job = Job {
+            shard: &shard,
+            upstream: &channel.upstream,
+            suffix: sending.target.suffix,
+            endpoint: sending.target.endpoint,
+            stream: sending.parsed.is_stream(),
+            forward: sending.forward,
+            request_id: &exchange.id_text,
+            body,
+            plan: &plan,
+            scratch: &scratch,
+        };
+        channel.upstream.live.retries.request(shard.node.clock.now_ns());
+        let side = Side { client: &c.client, watch, timer: &c.timer.timer, deadline_ms: exchange.deadline_ms };
+        match attempt::run(job, side).await {
+            Ok(mut ready) => {
+                ready.attempts(posting.attempts, channel.live.clone());
+                posting.first_byte_ns = ready.first_byte_ns();
+                return Served::Ready(ready);
+            }
+            Err(Failed::Gone) => return Served::Gone,
+            Err(Failed::Judged(judged)) => return Served::Judged(judged),
+            Err(Failed::Attempt { failure, retry_after_s }) => {
+                let now_ns = shard.node.clock.now_ns();
+                if failure != AttemptFailure::Status(429) {
+                    channel.live.record((now_ns / 1_000_000_000) as u32, false, None);
+                }
+                last = Some((failure, retry_after_s));
+                if !channel::may_retry(failure, made as u32, &channel.upstream.live.retries, now_ns) {
+                    break;
+                }
+                crate::counters::add(&shard.counters.retries, 1);
+            }
+        }
+    }
+    let Some((failure, retry_after_s)) = last else { return Served::Refused(Refusal::no_healthy_upstream()) };
+    if failure != AttemptFailure::Status(429) {
+        sending.model.live.record((shard.node.clock.now_ms() / 1_000) as u32, false, None);
+    }
+    let mut refusal = channel::client_answer(failure);
+    if refusal.code == Code::UpstreamRateLimited && retry_after_s.is_some() {
+        refusal.retry_after_s = retry_after_s;
+    }
+    Served::Refused(refusal)
+}

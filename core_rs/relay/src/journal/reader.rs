@@ -1,0 +1,148 @@
+//! The reading end: follows every thread's segments, hands out settled rows to report, and deletes a segment when
+//! all that it holds is acknowledged.
+
+use super::record::{self, Head, Kind};
+use super::segment::Segment;
+use super::writer::ThreadJournal;
+use std::collections::{HashMap, VecDeque};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, PoisonError};
+
+/// Bytes read from one segment in one go: a backlog is worked off in steps of this size.
+const READ_BYTES_MAX: usize = 256 << 10;
+
+/// A settled row that waits for its acknowledgement.
+pub(crate) struct Pending {
+    pub(crate) row: Vec<u8>,
+    pub(crate) head: Head,
+    place: (usize, u64),
+}
+
+/// Where the reader is in one segment, and what keeps the segment alive.
+struct Place {
+    segment: Arc<Segment>,
+    number: u64,
+    read: usize,
+    /// Holds opened here that have not ended, and endings here that are not acknowledged.
+    open: u64,
+}
+
+struct Follow {
+    journal: Arc<ThreadJournal>,
+    places: VecDeque<Place>,
+    opened: u64,
+}
+
+/// All threads' journals, as one stream of rows to report.
+pub(crate) struct Reader {
+    follows: Vec<Follow>,
+    /// Which segment a running hold's INTENT lies in.
+    intents: HashMap<u64, (usize, u64)>,
+    pending: VecDeque<Pending>,
+    pending_max: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(journals: Vec<Arc<ThreadJournal>>, pending_max: usize) -> Reader {
+        let follows =
+            journals.into_iter().map(|journal| Follow { journal, places: VecDeque::new(), opened: 0 }).collect();
+        Reader { follows, intents: HashMap::new(), pending: VecDeque::new(), pending_max }
+    }
+
+    /// Reads what was written since the last time, as far as the bound on pending rows allows.
+    pub(crate) fn poll(&mut self) -> std::io::Result<()> {
+        for index in 0..self.follows.len() {
+            self.take_new_segments(index);
+            for slot in 0..self.follows[index].places.len() {
+                self.read_segment(index, slot)?;
+            }
+            self.drop_finished(index);
+        }
+        Ok(())
+    }
+
+    fn take_new_segments(&mut self, index: usize) {
+        let follow = &mut self.follows[index];
+        let segments = follow.journal.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        // The shared list loses segments only in `drop_finished`, so its tail beyond ours is what is new.
+        for segment in segments.iter().skip(follow.places.len()) {
+            follow.places.push_back(Place { segment: segment.clone(), number: follow.opened, read: 0, open: 0 });
+            follow.opened += 1;
+        }
+    }
+
+    fn read_segment(&mut self, index: usize, slot: usize) -> std::io::Result<()> {
+        let place = &mut self.follows[index].places[slot];
+        let end = place.segment.published().min(place.read + READ_BYTES_MAX);
+        if place.read >= end {
+            return Ok(());
+        }
+        let mut bytes = vec![0; end - place.read];
+        place.segment.file.read_exact_at(&mut bytes, place.read as u64)?;
+        let number = place.number;
+        let mut at = 0;
+        while self.pending.len() < self.pending_max {
+            let Some((kind, row, length)) = record::read(&bytes[at..]) else { break };
+            at += length;
+            let Some(head) = record::head(row) else { continue };
+            let here = (index, number);
+            match kind {
+                Kind::Intent => {
+                    self.intents.insert(head.seq, here);
+                    self.count(here, 1);
+                }
+                Kind::Progress => {}
+                Kind::Settle => {
+                    self.count(here, 1);
+                    self.pending.push_back(Pending { row: row.to_vec(), head, place: here });
+                }
+            }
+        }
+        self.follows[index].places[slot].read += at;
+        Ok(())
+    }
+
+    /// Changes the number of things that keep a segment alive.
+    fn count(&mut self, (index, number): (usize, u64), change: i64) {
+        if let Some(place) = self.follows[index].places.iter_mut().find(|p| p.number == number) {
+            place.open = place.open.saturating_add_signed(change);
+        }
+    }
+
+    fn drop_finished(&mut self, index: usize) {
+        let follow = &mut self.follows[index];
+        while let Some(place) = follow.places.front() {
+            let finished = place.open == 0 && place.segment.is_sealed() && place.read >= place.segment.published();
+            if !finished {
+                return;
+            }
+            // Already gone is as good as deleted; anything else shows again as a leftover folder at the next start.
+            let _ = std::fs::remove_file(&place.segment.path);
+            follow.places.pop_front();
+            follow.journal.segments.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        }
+    }
+
+    /// The oldest rows that wait, at most `max`.
+    pub(crate) fn batch(&self, max: usize) -> impl Iterator<Item = &Pending> {
+        self.pending.iter().take(max)
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The first `n` rows are in the control plane's books. Their heads come back for the leases.
+    pub(crate) fn acknowledge(&mut self, n: usize) -> Vec<Head> {
+        let mut heads = Vec::with_capacity(n);
+        for _ in 0..n {
+            let Some(pending) = self.pending.pop_front() else { break };
+            self.count(pending.place, -1);
+            if let Some(place) = self.intents.remove(&pending.head.seq) {
+                self.count(place, -1);
+            }
+            heads.push(pending.head);
+        }
+        heads
+    }
+}

@@ -1,0 +1,234 @@
+//! One journal record: its frame, and the row inside it, which is the report row of `ARCHITECTURE.md` in msgpack.
+//!
+//! Because the row is written in the form in which it is reported, the reporter copies bytes and decodes only the three
+//! numbers that it keeps books with.
+
+use serde::Deserialize;
+use tollway_policy::ids::Id;
+use tollway_policy::money::Counts;
+
+/// Length and checksum before each record.
+pub(crate) const FRAME_BYTES: usize = 8;
+/// A row is at most this long: names are bounded by the snapshot (255 bytes), the client's id by us (64).
+pub(crate) const ROW_BYTES_MAX: usize = 2 << 10;
+/// Longest model or upstream name, error code or client id that a row carries; longer ones are cut.
+const TEXT_BYTES_MAX: usize = 255;
+
+/// What a record says of its hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Intent = 1,
+    Progress = 2,
+    Settle = 3,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Option<Kind> {
+        match byte {
+            1 => Some(Kind::Intent),
+            2 => Some(Kind::Progress),
+            3 => Some(Kind::Settle),
+            _ => None,
+        }
+    }
+}
+
+/// How a hold ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Ending {
+    Settled = 0,
+    Voided = 1,
+    Recovered = 2,
+}
+
+/// Everything that is ever reported of one request.
+pub(crate) struct Row<'a> {
+    pub(crate) seq: u64,
+    pub(crate) request_id: Id,
+    pub(crate) account: Id,
+    pub(crate) key: Id,
+    pub(crate) model: &'a str,
+    pub(crate) upstream: &'a str,
+    pub(crate) endpoint: u8,
+    pub(crate) status: u16,
+    pub(crate) stream: bool,
+    pub(crate) estimated: bool,
+    pub(crate) counts: Counts,
+    pub(crate) price: Option<Id>,
+    pub(crate) multiplier_micro: u64,
+    pub(crate) hold_nano: i64,
+    pub(crate) charge_nano: i64,
+    pub(crate) excess_nano: i64,
+    pub(crate) attempts: u8,
+    pub(crate) started_ms: u64,
+    pub(crate) first_byte_us: u64,
+    pub(crate) total_us: u64,
+    pub(crate) ending: Ending,
+    pub(crate) code: &'a str,
+    pub(crate) client_request_id: &'a [u8],
+}
+
+/// The fields that the node itself needs of a reported row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) seq: u64,
+    pub(crate) account: Id,
+    pub(crate) charge_nano: i64,
+}
+
+impl Row<'_> {
+    /// Appends the framed record.
+    pub(crate) fn write(&self, kind: Kind, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&[0; FRAME_BYTES]);
+        out.push(kind as u8);
+        self.write_row(out);
+        let body = &out[start + FRAME_BYTES..];
+        let (length, sum) = (body.len() as u32, crc32fast::hash(body));
+        out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        out[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
+    }
+
+    fn write_row(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0xdc, 0, 24]); // array 16, 24 fields
+        uint(out, self.seq);
+        for id in [self.request_id, self.account, self.key] {
+            bin(out, &id.0);
+        }
+        text(out, self.model.as_bytes());
+        text(out, self.upstream.as_bytes());
+        uint(out, u64::from(self.endpoint));
+        uint(out, u64::from(self.status));
+        flag(out, self.stream);
+        flag(out, self.estimated);
+        out.push(0x90 | 10);
+        for n in self.counts.tokens {
+            uint(out, n);
+        }
+        out.push(0x90 | 4);
+        for n in [self.counts.requests, self.counts.images, self.counts.milliseconds, self.counts.characters] {
+            uint(out, n);
+        }
+        match self.price {
+            Some(id) => bin(out, &id.0),
+            None => out.push(0xc0),
+        }
+        uint(out, self.multiplier_micro);
+        for nano in [self.hold_nano, self.charge_nano, self.excess_nano] {
+            uint(out, nano.max(0) as u64);
+        }
+        uint(out, u64::from(self.attempts));
+        for n in [self.started_ms, self.first_byte_us, self.total_us] {
+            uint(out, n);
+        }
+        uint(out, u64::from(self.ending as u8));
+        text(out, self.code.as_bytes());
+        text(out, self.client_request_id);
+    }
+}
+
+fn uint(out: &mut Vec<u8>, n: u64) {
+    match n {
+        0..=0x7f => out.push(n as u8),
+        0x80..=0xff => out.extend_from_slice(&[0xcc, n as u8]),
+        0x100..=0xffff => {
+            out.push(0xcd);
+            out.extend_from_slice(&(n as u16).to_be_bytes());
+        }
+        0x1_0000..=0xffff_ffff => {
+            out.push(0xce);
+            out.extend_from_slice(&(n as u32).to_be_bytes());
+        }
+        _ => {
+            out.push(0xcf);
+            out.extend_from_slice(&n.to_be_bytes());
+        }
+    }
+}
+
+fn bin(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&[0xc4, bytes.len() as u8]);
+    out.extend_from_slice(bytes);
+}
+
+/// A string; what is not UTF-8 or too long is cut at the last whole character.
+fn text(out: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(TEXT_BYTES_MAX)];
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => text.as_bytes(),
+        Err(error) => &bytes[..error.valid_up_to()],
+    };
+    out.extend_from_slice(&[0xd9, valid.len() as u8]);
+    out.extend_from_slice(valid);
+}
+
+fn flag(out: &mut Vec<u8>, value: bool) {
+    out.push(if value { 0xc3 } else { 0xc2 });
+}
+
+/// The first whole record of `bytes`: its kind, its row, and where the next one starts. None at the written end, or where a record was torn.
+pub(crate) fn read(bytes: &[u8]) -> Option<(Kind, &[u8], usize)> {
+    let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+    let sum = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
+    let body = bytes.get(FRAME_BYTES..FRAME_BYTES.checked_add(length)?)?;
+    let (kind, row) = body.split_first()?;
+    if crc32fast::hash(body) != sum {
+        return None;
+    }
+    Some((Kind::from_byte(*kind)?, row, FRAME_BYTES + length))
+}
+
+type RowFields = (
+    u64,
+    serde_bytes::ByteBuf,
+    serde_bytes::ByteBuf,
+    serde_bytes::ByteBuf,
+    String,
+    String,
+    u8,
+    u16,
+    bool,
+    bool,
+    [u64; 10],
+    [u64; 4],
+    Option<serde_bytes::ByteBuf>,
+    u64,
+    i64,
+    i64,
+);
+
+/// Decodes what the node keeps books with. None: not a row of ours.
+pub(crate) fn head(row: &[u8]) -> Option<Head> {
+    let mut decoder = rmp_serde::Deserializer::new(row);
+    // A tuple of the first 16 fields; the decoder is told so by hand, because serde has no "and the rest" for sequences.
+    struct Prefix(RowFields);
+    impl<'de> Deserialize<'de> for Prefix {
+        fn deserialize<D: serde::Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+            struct Visit;
+            impl<'de> serde::de::Visitor<'de> for Visit {
+                type Value = Prefix;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a settle row")
+                }
+                fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Prefix, A::Error> {
+                    macro_rules! next {
+                        () => {
+                            seq.next_element()?.ok_or_else(|| serde::de::Error::custom("short row"))?
+                        };
+                    }
+                    let fields: RowFields = (
+                        next!(), next!(), next!(), next!(), next!(), next!(), next!(), next!(),
+                        next!(), next!(), next!(), next!(), next!(), next!(), next!(), next!(),
+                    );
+                    while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                    Ok(Prefix(fields))
+                }
+            }
+            decoder.deserialize_seq(Visit)
+        }
+    }
+    let Prefix(fields) = Prefix::deserialize(&mut decoder).ok()?;
+    Some(Head { seq: fields.0, account: Id(fields.2.as_slice().try_into().ok()?), charge_nano: fields.15 })
+}

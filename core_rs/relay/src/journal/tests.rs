@@ -1,0 +1,175 @@
+use super::reader::Reader;
+use super::record::{Ending, Kind, Row, head, read};
+use super::recovery;
+use super::writer::{Full, ThreadJournal, Writer};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tollway_policy::ids::Id;
+use tollway_policy::money::Counts;
+
+/// A folder of its own for each test, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let name = format!("tollway-journal-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn row(seq: u64, charge_nano: i64, ending: Ending) -> Row<'static> {
+    Row {
+        seq,
+        request_id: Id([1; 16]),
+        account: Id([2; 16]),
+        key: Id([3; 16]),
+        model: "sim-chat",
+        upstream: "simulator",
+        endpoint: 0,
+        status: 200,
+        stream: true,
+        estimated: false,
+        counts: Counts { tokens: [1, 2, 3, 4, 500, 70_000, 7, 8, 9, 5_000_000_000], ..Counts::default() },
+        price: Some(Id([4; 16])),
+        multiplier_micro: 1_000_000,
+        hold_nano: 1_000,
+        charge_nano,
+        excess_nano: 0,
+        attempts: 1,
+        started_ms: 1_790_000_000_000,
+        first_byte_us: 300,
+        total_us: 400,
+        ending,
+        code: "",
+        client_request_id: b"abc",
+    }
+}
+
+#[test]
+fn a_row_reads_back_and_a_flipped_bit_does_not() {
+    let mut out = Vec::new();
+    row(7, 42, Ending::Settled).write(Kind::Settle, &mut out);
+    let (kind, bytes, length) = read(&out).unwrap();
+    assert_eq!((kind, length), (Kind::Settle, out.len()));
+    let head = head(bytes).unwrap();
+    assert_eq!((head.seq, head.account, head.charge_nano), (7, Id([2; 16]), 42));
+    for index in 8..out.len() {
+        let mut torn = out.clone();
+        torn[index] ^= 1;
+        assert!(read(&torn).is_none(), "byte {index}");
+    }
+}
+
+#[test]
+fn a_row_is_the_contracts_array() {
+    let mut out = Vec::new();
+    row(7, 42, Ending::Recovered).write(Kind::Intent, &mut out);
+    let value: Vec<serde::de::IgnoredAny> = rmp_serde::from_slice(read(&out).unwrap().1).unwrap();
+    assert_eq!(value.len(), 24);
+}
+
+#[test]
+fn the_reader_hands_out_endings_and_deletes_what_is_acknowledged() {
+    let scratch = Scratch::new();
+    let journal = ThreadJournal::new(0, scratch.0.clone(), 4 << 10, 8);
+    let writer = Writer::new(journal.clone());
+    let mut reader = Reader::new(vec![journal], 10_000);
+    let files = || std::fs::read_dir(&scratch.0).unwrap().count();
+    let long_running = writer.next_seq();
+    writer.write(Kind::Intent, &row(long_running, 0, Ending::Recovered)).unwrap();
+    for _ in 0..60 {
+        let seq = writer.next_seq();
+        writer.write(Kind::Intent, &row(seq, 0, Ending::Recovered)).unwrap();
+        writer.write(Kind::Settle, &row(seq, 5, Ending::Settled)).unwrap();
+    }
+    reader.poll().unwrap();
+    assert_eq!(reader.pending(), 60);
+    assert_eq!(reader.acknowledge(60).len(), 60);
+    reader.poll().unwrap();
+    assert!(files() > 1, "the running hold's segment must stay");
+    writer.write(Kind::Settle, &row(long_running, 9, Ending::Settled)).unwrap();
+    reader.poll().unwrap();
+    assert_eq!(reader.acknowledge(10)[0].charge_nano, 9);
+    reader.poll().unwrap();
+    assert_eq!(files(), 1, "only the segment that is being written is left");
+}
+
+#[test]
+fn intents_stop_at_the_bound_and_endings_do_not() {
+    let scratch = Scratch::new();
+    let journal = ThreadJournal::new(0, scratch.0.clone(), 4 << 10, 2);
+    let writer = Writer::new(journal);
+    let mut admitted = Vec::new();
+    let refused = loop {
+        let seq = writer.next_seq();
+        match writer.write(Kind::Intent, &row(seq, 0, Ending::Recovered)) {
+            Ok(()) => admitted.push(seq),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Full::Bound));
+    for seq in admitted {
+        writer.write(Kind::Settle, &row(seq, 1, Ending::Settled)).unwrap();
+    }
+}
+
+#[test]
+fn a_dead_process_is_settled_with_the_last_row_of_each_hold() {
+    let scratch = Scratch::new();
+    let dead = scratch.0.join("1");
+    {
+        let _folder = recovery::lock_folder(&dead, 1).unwrap().unwrap();
+        assert!(recovery::adopt_siblings(&scratch.0.join("2"), 2).unwrap().is_empty(), "its owner lives");
+        let writer = Writer::new(ThreadJournal::new(0, dead.clone(), 4 << 10, 8));
+        writer.write(Kind::Intent, &row(1, 0, Ending::Recovered)).unwrap();
+        writer.write(Kind::Progress, &row(1, 30, Ending::Recovered)).unwrap();
+        writer.write(Kind::Intent, &row(2, 0, Ending::Recovered)).unwrap();
+        writer.write(Kind::Settle, &row(2, 50, Ending::Settled)).unwrap();
+        writer.write(Kind::Intent, &row(3, 0, Ending::Recovered)).unwrap();
+    }
+    let adopted = recovery::adopt_siblings(&scratch.0.join("2"), 2).unwrap();
+    assert_eq!(adopted.iter().map(|f| f.epoch).collect::<Vec<_>>(), [1]);
+    let rows = recovery::last_rows(&adopted[0].path).unwrap();
+    let charges: Vec<_> = rows.iter().map(|(head, _)| (head.seq, head.charge_nano)).collect();
+    assert_eq!(charges, [(1, 30), (2, 50), (3, 0)]);
+}
+
+#[test]
+fn writer_and_reader_agree_under_threads() {
+    let scratch = Scratch::new();
+    let journals: Vec<_> = (0..2).map(|t| ThreadJournal::new(t, scratch.0.clone(), 16 << 10, 10_000)).collect();
+    let mut reader = Reader::new(journals.clone(), 1_000_000);
+    std::thread::scope(|scope| {
+        for journal in journals {
+            scope.spawn(move || {
+                let writer = Writer::new(journal);
+                for n in 0..2_000 {
+                    let seq = writer.next_seq();
+                    writer.write(Kind::Intent, &row(seq, 0, Ending::Recovered)).unwrap();
+                    writer.write(Kind::Settle, &row(seq, n, Ending::Settled)).unwrap();
+                }
+            });
+        }
+        let (mut rows, mut sum) = (0, 0);
+        while rows < 4_000 {
+            reader.poll().unwrap();
+            for head in reader.acknowledge(100) {
+                rows += 1;
+                sum += head.charge_nano;
+            }
+            std::thread::yield_now();
+        }
+        assert_eq!(sum, 2 * (0..2_000).sum::<i64>());
+    });
+    reader.poll().unwrap();
+    assert_eq!(reader.pending(), 0);
+}
