@@ -61,13 +61,7 @@ impl Default for Decoder {
 
 impl Decoder {
     pub const fn new() -> Self {
-        Self {
-            remaining: 0,
-            extension_bytes: 0,
-            trailer_bytes: 0,
-            digits: 0,
-            state: State::Size,
-        }
+        Self { remaining: 0, extension_bytes: 0, trailer_bytes: 0, digits: 0, state: State::Size }
     }
 
     pub fn is_done(&self) -> bool {
@@ -81,8 +75,7 @@ impl Decoder {
         while self.state != State::Done {
             if self.state == State::Data {
                 let available = buf.len() - at;
-                let taken = usize::try_from(self.remaining)
-                    .map_or(available, |remaining| remaining.min(available));
+                let taken = usize::try_from(self.remaining).map_or(available, |remaining| remaining.min(available));
                 if at != payload {
                     buf.copy_within(at..at + taken, payload);
                 }
@@ -101,11 +94,7 @@ impl Decoder {
             }
             at += 1;
         }
-        Ok(Progress {
-            consumed: at,
-            payload,
-            done: self.is_done(),
-        })
+        Ok(Progress { consumed: at, payload, done: self.is_done() })
     }
 
     /// One byte that is not payload.
@@ -116,40 +105,24 @@ impl Decoder {
             (State::Size, _) => self.digit(byte)?,
             (State::Extension, b'\r') => State::SizeLineFeed,
             (State::Extension, b'\t' | 0x20..=0x7e | 0x80..) => {
-                count(
-                    &mut self.extension_bytes,
-                    EXTENSION_BYTES_MAX,
-                    "too many bytes of chunk extensions",
-                )?;
+                count(&mut self.extension_bytes, EXTENSION_BYTES_MAX, "too many bytes of chunk extensions")?;
                 State::Extension
             }
             (State::SizeLineFeed, b'\n') => {
                 self.digits = 0;
-                if self.remaining == 0 {
-                    State::TrailerStart
-                } else {
-                    State::Data
-                }
+                if self.remaining == 0 { State::TrailerStart } else { State::Data }
             }
             (State::DataCarriageReturn, b'\r') => State::DataLineFeed,
             (State::DataLineFeed, b'\n') => State::Size,
             (State::TrailerStart, b'\r') => State::EndLineFeed,
             (State::TrailerName, b':') => State::TrailerValue,
             (State::TrailerStart | State::TrailerName, _) if is_token(byte) => {
-                count(
-                    &mut self.trailer_bytes,
-                    TRAILER_BYTES_MAX,
-                    "too many bytes of trailers",
-                )?;
+                count(&mut self.trailer_bytes, TRAILER_BYTES_MAX, "too many bytes of trailers")?;
                 State::TrailerName
             }
             (State::TrailerValue, b'\r') => State::TrailerLineFeed,
             (State::TrailerValue, b'\t' | 0x20..=0x7e | 0x80..) => {
-                count(
-                    &mut self.trailer_bytes,
-                    TRAILER_BYTES_MAX,
-                    "too many bytes of trailers",
-                )?;
+                count(&mut self.trailer_bytes, TRAILER_BYTES_MAX, "too many bytes of trailers")?;
                 State::TrailerValue
             }
             (State::TrailerLineFeed, b'\n') => State::TrailerStart,
@@ -182,11 +155,7 @@ impl Decoder {
 
 fn count(bytes: &mut u32, limit: u32, too_many: &'static str) -> Result<(), &'static str> {
     *bytes += 1;
-    if *bytes > limit {
-        Err(too_many)
-    } else {
-        Ok(())
-    }
+    if *bytes > limit { Err(too_many) } else { Ok(()) }
 }
 
 fn is_token(byte: u8) -> bool {

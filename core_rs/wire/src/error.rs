@@ -32,13 +32,7 @@ pub fn body(out: &mut Vec<u8>, refusal: &Refusal) {
 }
 
 /// Appends the whole HTTP answer. `extra_headers` are complete lines (`name: value\r\n`).
-pub fn response(
-    out: &mut Vec<u8>,
-    refusal: &Refusal,
-    request_id: &[u8],
-    keep_alive: bool,
-    extra_headers: &[u8],
-) {
+pub fn response(out: &mut Vec<u8>, refusal: &Refusal, request_id: &[u8], keep_alive: bool, extra_headers: &[u8]) {
     let mut text = Vec::with_capacity(160 + refusal.message.len());
     body(&mut text, refusal);
     push_status_line(out, refusal.code.status());
@@ -66,13 +60,8 @@ pub fn response(
 
 /// Whole seconds, at least one, because clients read 0 as "at once"; exact milliseconds for those who know the other header.
 fn retry_after(out: &mut Vec<u8>, refusal: &Refusal) {
-    let exact_ms = refusal
-        .limited
-        .map(|limited| limited.retry_after_ns.div_ceil(NANOSECONDS_PER_MILLISECOND));
-    let seconds = refusal
-        .retry_after_s
-        .map(u64::from)
-        .or(exact_ms.map(|ms| ms.div_ceil(1000)));
+    let exact_ms = refusal.limited.map(|limited| limited.retry_after_ns.div_ceil(NANOSECONDS_PER_MILLISECOND));
+    let seconds = refusal.retry_after_s.map(u64::from).or(exact_ms.map(|ms| ms.div_ceil(1000)));
     if let Some(seconds) = seconds {
         out.extend_from_slice(b"retry-after: ");
         push_number(out, seconds.max(1));

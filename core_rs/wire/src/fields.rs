@@ -35,11 +35,7 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The value of a parameterised field without its parameters: `text/plain` of `text/plain; charset=utf-8`.
 pub(crate) fn without_parameters(value: &[u8]) -> &[u8] {
-    value
-        .split(|&byte| byte == b';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii()
+    value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
 /// Body framing as the headers state it, checked as they come.
@@ -63,17 +59,10 @@ impl FramingFields {
         if self.length.is_some() {
             return Err("more than one Content-Length");
         }
-        if value.is_empty()
-            || value.len() > LENGTH_DIGITS_MAX
-            || !value.iter().all(u8::is_ascii_digit)
-        {
+        if value.is_empty() || value.len() > LENGTH_DIGITS_MAX || !value.iter().all(u8::is_ascii_digit) {
             return Err("Content-Length is not a decimal number");
         }
-        self.length = Some(
-            value
-                .iter()
-                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
-        );
+        self.length = Some(value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')));
         Ok(())
     }
 
@@ -128,9 +117,7 @@ pub(crate) fn is_nominated(headers: &[httparse::Header<'_>], name: &str) -> bool
         && headers
             .iter()
             .filter(|header| header.name.eq_ignore_ascii_case("connection"))
-            .any(|header| {
-                elements(header.value).any(|element| element.eq_ignore_ascii_case(name.as_bytes()))
-            })
+            .any(|header| elements(header.value).any(|element| element.eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// Headers that belong to one connection only, and those that we write ourselves because we frame anew.
@@ -152,15 +139,11 @@ pub(crate) fn is_hop_by_hop(name: &str) -> bool {
 }
 
 pub(crate) fn is_one_of(name: &str, names: &[&str]) -> bool {
-    names
-        .iter()
-        .any(|candidate| candidate.len() == name.len() && candidate.eq_ignore_ascii_case(name))
+    names.iter().any(|candidate| candidate.len() == name.len() && candidate.eq_ignore_ascii_case(name))
 }
 
 pub(crate) fn starts_with_ignoring_case(name: &str, prefix: &str) -> bool {
-    name.as_bytes()
-        .get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    name.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
 }
 
 pub(crate) fn push_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {

@@ -3,6 +3,8 @@
 //! httparse splits the lines; everything that it is lenient about, and everything that decides where the body ends, is checked here.
 //! What may travel to an upstream is an allow-list: a new header passes when someone adds it, never by itself.
 
+mod lines;
+
 use std::mem::MaybeUninit;
 
 use tollway_policy::refusal::{Code, Refusal};
@@ -10,12 +12,9 @@ use tollway_policy::refusal::{Code, Refusal};
 use crate::Span;
 pub use crate::fields::HEAD_BYTES_MAX;
 use crate::fields::{
-    BodyLength, ConnectionFields, FramingFields, HEADERS_MAX, is_hop_by_hop, is_nominated,
-    is_one_of, only_crlf, push_line, span_in, starts_with_ignoring_case,
+    HEADERS_MAX, is_hop_by_hop, is_nominated, is_one_of, only_crlf, push_line, span_in, starts_with_ignoring_case,
 };
-
-/// A client's own request id longer than this is not echoed.
-const CLIENT_REQUEST_ID_BYTES_MAX: usize = 128;
+use lines::Lines;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -82,12 +81,8 @@ pub enum HeadError {
 impl HeadError {
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::Syntax(what) => {
-                Refusal::bad_framing(format!("The request head is malformed: {what}."))
-            }
-            Self::Framing(what) => {
-                Refusal::bad_framing(format!("Where the request body ends is not clear: {what}."))
-            }
+            Self::Syntax(what) => Refusal::bad_framing(format!("The request head is malformed: {what}.")),
+            Self::Framing(what) => Refusal::bad_framing(format!("Where the request body ends is not clear: {what}.")),
             Self::Version => Refusal::new(
                 Code::HttpVersionNotSupported,
                 "Only HTTP/1.1 is spoken here. Send the request as HTTP/1.1.",
@@ -105,11 +100,7 @@ pub fn parse_request(buf: &[u8], forward: &mut Vec<u8>) -> Result<Option<Request
     forward.clear();
     let mut headers = [MaybeUninit::uninit(); HEADERS_MAX];
     let mut request = httparse::Request::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(
-        &mut request,
-        buf,
-        &mut headers,
-    );
+    let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut request, buf, &mut headers);
     let len = match parsed {
         Ok(httparse::Status::Complete(len)) if len <= HEAD_BYTES_MAX => len,
         Ok(httparse::Status::Complete(_)) => return Err(HeadError::TooLarge),
@@ -131,20 +122,12 @@ pub fn parse_request(buf: &[u8], forward: &mut Vec<u8>) -> Result<Option<Request
     };
     let method = Method::parse(method_text)?;
     check_target(target.as_bytes(), method)?;
-    let mut fields = Fields::default();
+    let mut fields = Lines::default();
     for header in request.headers.iter() {
         fields.add(buf, header)?;
     }
     push_forwardable(request.headers, fields.connection.nominates, forward);
-    fields
-        .head(
-            buf,
-            len,
-            method,
-            span_in(buf, method_text.as_bytes()),
-            span_in(buf, target.as_bytes()),
-        )
-        .map(Some)
+    fields.head(buf, len, method, span_in(buf, method_text.as_bytes()), span_in(buf, target.as_bytes())).map(Some)
 }
 
 /// The header lines of a parsed head (`buf[..head.len]`) for the control plane: all but hop-by-hop ones (named by the RFC or by
@@ -152,11 +135,7 @@ pub fn parse_request(buf: &[u8], forward: &mut Vec<u8>) -> Result<Option<Request
 pub fn forwardable_headers(head: &[u8], out: &mut Vec<u8>) {
     let mut headers = [MaybeUninit::uninit(); HEADERS_MAX];
     let mut request = httparse::Request::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(
-        &mut request,
-        head,
-        &mut headers,
-    );
+    let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut request, head, &mut headers);
     if !matches!(parsed, Ok(httparse::Status::Complete(_))) {
         return;
     }
@@ -164,11 +143,7 @@ pub fn forwardable_headers(head: &[u8], out: &mut Vec<u8>) {
         let claimed = is_one_of(header.name, &["forwarded", "x-real-ip"])
             || starts_with_ignoring_case(header.name, "x-forwarded-");
         let ours = starts_with_ignoring_case(header.name, "x-tollway-");
-        if !claimed
-            && !ours
-            && !is_hop_by_hop(header.name)
-            && !is_nominated(request.headers, header.name)
-        {
+        if !claimed && !ours && !is_hop_by_hop(header.name) && !is_nominated(request.headers, header.name) {
             push_line(out, header.name, header.value);
         }
     }
@@ -195,17 +170,10 @@ fn push_forwardable(headers: &[httparse::Header<'_>], nominates: bool, forward: 
 fn check_target(target: &[u8], method: Method) -> Result<(), HeadError> {
     let asterisk = target == b"*" && method == Method::Options;
     if !asterisk && target.first() != Some(&b'/') {
-        return Err(HeadError::Syntax(
-            "the request target must be a path that starts with /",
-        ));
+        return Err(HeadError::Syntax("the request target must be a path that starts with /"));
     }
-    if !target
-        .iter()
-        .all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#')
-    {
-        return Err(HeadError::Syntax(
-            "the request target holds a byte that must be percent-encoded",
-        ));
+    if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#') {
+        return Err(HeadError::Syntax("the request target holds a byte that must be percent-encoded"));
     }
     Ok(())
 }
@@ -226,173 +194,15 @@ impl Method {
     }
 }
 
-/// What the header lines said so far.
-#[derive(Default)]
-struct Fields {
-    framing: FramingFields,
-    connection: ConnectionFields,
-    expect_continue: bool,
-    host: Option<Span>,
-    authorization: Option<Span>,
-    bearer: Option<Span>,
-    api_key: Option<Span>,
-    google_key: Option<Span>,
-    content_type: Option<Span>,
-    content_encoding: Option<Span>,
-    request_id: Option<Span>,
-    client_request_id: Option<Span>,
-    test_hook: Option<Span>,
-    origin: Option<Span>,
-    asks_method: bool,
-}
-
-impl Fields {
-    /// Lengths first: most headers of a request are none of these, and one comparison of lengths says so.
-    fn add(&mut self, buf: &[u8], header: &httparse::Header<'_>) -> Result<(), HeadError> {
-        let (name, value) = (header.name, header.value);
-        let is = |candidate: &str| name.eq_ignore_ascii_case(candidate);
-        let span = || Some(span_in(buf, value));
-        match name.len() {
-            4 if is("host") => {
-                let bad = value.is_empty()
-                    || !value
-                        .iter()
-                        .all(|byte| matches!(byte, 0x21..=0x7e) && !b"/?#@,\\\"<>".contains(byte));
-                if bad {
-                    return Err(HeadError::Syntax("Host is not a host name"));
-                }
-                once(&mut self.host, span(), "more than one Host")?;
-            }
-            6 if is("expect") => self.expect_continue = value.eq_ignore_ascii_case(b"100-continue"),
-            6 if is("origin") => self.origin = span(),
-            9 if is("x-api-key") => once(&mut self.api_key, span(), "more than one x-api-key")?,
-            10 if is("connection") => self.connection.add(value),
-            12 if is("content-type") => {
-                once(&mut self.content_type, span(), "more than one Content-Type")?
-            }
-            12 if is("x-request-id") => self.request_id = echoable(buf, value),
-            13 if is("authorization") => {
-                once(
-                    &mut self.authorization,
-                    span(),
-                    "more than one Authorization",
-                )?;
-                self.bearer = bearer(value).map(|key| span_in(buf, key));
-            }
-            14 if is("content-length") => self
-                .framing
-                .content_length(value)
-                .map_err(HeadError::Framing)?,
-            14 if is("x-goog-api-key") => {
-                once(&mut self.google_key, span(), "more than one x-goog-api-key")?
-            }
-            14 if is("x-tollway-test") => self.test_hook = span(),
-            16 if is("content-encoding") => once(
-                &mut self.content_encoding,
-                span(),
-                "more than one Content-Encoding",
-            )?,
-            17 if is("transfer-encoding") => self
-                .framing
-                .transfer_encoding(value)
-                .map_err(HeadError::Framing)?,
-            19 if is("x-client-request-id") => self.client_request_id = echoable(buf, value),
-            29 if is("access-control-request-method") => self.asks_method = true,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn head(
-        self,
-        buf: &[u8],
-        len: usize,
-        method: Method,
-        method_text: Span,
-        target: Span,
-    ) -> Result<RequestHead, HeadError> {
-        let framing = match self.framing.finish().map_err(HeadError::Framing)? {
-            BodyLength::Unstated | BodyLength::Length(0) => Framing::None,
-            BodyLength::Length(length) => Framing::Length(length),
-            BodyLength::Chunked => Framing::Chunked,
-        };
-        let question_mark = memchr::memchr(b'?', target.of(buf))
-            .map(|at| target.start.saturating_add(crate::to_u32(at)));
-        let filled = |span: &Span| !span.is_empty();
-        Ok(RequestHead {
-            len: crate::to_u32(len),
-            method,
-            method_text,
-            target,
-            path: Span {
-                start: target.start,
-                end: question_mark.unwrap_or(target.end),
-            },
-            query: question_mark.map(|at| Span {
-                start: at.saturating_add(1),
-                end: target.end,
-            }),
-            framing,
-            keep_alive: !self.connection.close,
-            expect_continue: self.expect_continue && framing != Framing::None,
-            host: self.host.ok_or(HeadError::Syntax("no Host"))?,
-            key: [self.bearer, self.api_key, self.google_key]
-                .into_iter()
-                .flatten()
-                .find(filled),
-            content_type: self.content_type.filter(filled),
-            content_encoding: self
-                .content_encoding
-                .filter(|span| filled(span) && !span.of(buf).eq_ignore_ascii_case(b"identity")),
-            client_request_id: self.request_id.or(self.client_request_id),
-            test_hook: self.test_hook,
-            origin: self.origin,
-            is_preflight: method == Method::Options && self.origin.is_some() && self.asks_method,
-        })
-    }
-}
-
-/// Fields that decide something may come once: two of them could be read either way.
-fn once(
-    slot: &mut Option<Span>,
-    value: Option<Span>,
-    twice: &'static str,
-) -> Result<(), HeadError> {
-    if slot.is_some() {
-        return Err(HeadError::Syntax(twice));
-    }
-    *slot = value;
-    Ok(())
-}
-
-/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110 §11.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme
-        .eq_ignore_ascii_case(b"bearer ")
-        .then(|| token.trim_ascii())
-}
-
-fn echoable(buf: &[u8], value: &[u8]) -> Option<Span> {
-    let fits = !value.is_empty()
-        && value.len() <= CLIENT_REQUEST_ID_BYTES_MAX
-        && value.iter().all(|byte| matches!(byte, 0x21..=0x7e));
-    fits.then(|| span_in(buf, value))
-}
-
 impl From<httparse::Error> for HeadError {
     fn from(error: httparse::Error) -> Self {
         match error {
             httparse::Error::TooManyHeaders => Self::TooLarge,
             httparse::Error::Version => Self::Version,
-            httparse::Error::HeaderName => {
-                Self::Syntax("a header name holds an illegal byte, or the line is folded")
-            }
+            httparse::Error::HeaderName => Self::Syntax("a header name holds an illegal byte, or the line is folded"),
             httparse::Error::HeaderValue => Self::Syntax("a header value holds an illegal byte"),
             httparse::Error::NewLine => Self::Syntax("a carriage return stands alone"),
-            httparse::Error::Token | httparse::Error::Status => {
-                Self::Syntax("the request line is malformed")
-            }
+            httparse::Error::Token | httparse::Error::Status => Self::Syntax("the request line is malformed"),
         }
     }
 }

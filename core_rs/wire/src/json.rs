@@ -28,9 +28,7 @@ pub type Result<T> = std::result::Result<T, JsonError>;
 
 /// Refuses a buffer that is not UTF-8 (surrogates and overlong forms included).
 pub fn check_utf8(bytes: &[u8]) -> Result<()> {
-    simdutf8::basic::from_utf8(bytes)
-        .map(drop)
-        .map_err(|_| JsonError::Utf8)
+    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| JsonError::Utf8)
 }
 
 /// Whether `bytes` is exactly one JSON text.
@@ -71,11 +69,7 @@ pub struct Scanner<'b> {
 
 impl<'b> Scanner<'b> {
     pub fn new(bytes: &'b [u8]) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            depth: 0,
-        }
+        Self { bytes, at: 0, depth: 0 }
     }
 
     pub fn position(&self) -> usize {
@@ -110,11 +104,7 @@ impl<'b> Scanner<'b> {
     /// Nothing but whitespace may follow.
     pub fn end(&mut self) -> Result<()> {
         self.whitespace();
-        if self.at == self.bytes.len() {
-            Ok(())
-        } else {
-            Err(JsonError::Syntax)
-        }
+        if self.at == self.bytes.len() { Ok(()) } else { Err(JsonError::Syntax) }
     }
 
     /// What kind of value starts here; its content is not looked at yet.
@@ -203,21 +193,14 @@ impl<'b> Scanner<'b> {
         }
         let raw = self.between(start, self.at);
         self.at += 1;
-        Ok(Text {
-            raw,
-            start,
-            escaped,
-        })
+        Ok(Text { raw, start, escaped })
     }
 
     fn escape(&mut self) -> Result<()> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => {
-                let digits = self
-                    .bytes
-                    .get(self.at + 2..self.at + 6)
-                    .ok_or(JsonError::Syntax)?;
+                let digits = self.bytes.get(self.at + 2..self.at + 6).ok_or(JsonError::Syntax)?;
                 if !digits.iter().all(u8::is_ascii_hexdigit) {
                     return Err(JsonError::Syntax);
                 }
@@ -269,11 +252,7 @@ impl<'b> Scanner<'b> {
     }
 
     fn literal(&mut self, word: &[u8]) -> Result<()> {
-        if !self
-            .bytes
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(word))
-        {
+        if !self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             return Err(JsonError::Syntax);
         }
         self.at += word.len();
@@ -311,11 +290,7 @@ impl<'b> Scanner<'b> {
                     return Ok(());
                 }
                 let is_object = objects & 1 == 1;
-                let ended = if is_object {
-                    self.next_key(opened)?.is_none()
-                } else {
-                    !self.next_element(opened)?
-                };
+                let ended = if is_object { self.next_key(opened)?.is_none() } else { !self.next_element(opened)? };
                 if !ended {
                     break;
                 }
@@ -332,11 +307,7 @@ impl<'b> Scanner<'b> {
 fn find_special(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     let near = bytes.len().min(from.saturating_add(SHORT_STRING));
-    while let Some(Ok(word)) = bytes
-        .get(at..at + 8)
-        .filter(|_| at < near)
-        .map(<[u8; 8]>::try_from)
-    {
+    while let Some(Ok(word)) = bytes.get(at..at + 8).filter(|_| at < near).map(<[u8; 8]>::try_from) {
         let hits = special_bytes(u64::from_le_bytes(word));
         if hits != 0 {
             return at + (hits.trailing_zeros() / 8) as usize;
@@ -369,17 +340,12 @@ fn special_bytes(word: u64) -> u64 {
 fn find_special_far(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while at < bytes.len() {
-        let step = bytes
-            .get(at..bytes.len().min(at + LONG_STEP))
-            .unwrap_or_default();
+        let step = bytes.get(at..bytes.len().min(at + LONG_STEP)).unwrap_or_default();
         let found = memchr::memchr2(b'"', b'\\', step);
         let clear = step.get(..found.unwrap_or(step.len())).unwrap_or_default();
         // No early exit, so that it becomes one vector minimum per step.
         if clear.iter().fold(false, |any, byte| any | (*byte < 0x20)) {
-            return clear
-                .iter()
-                .position(|byte| *byte < 0x20)
-                .map_or(at, |offset| at + offset);
+            return clear.iter().position(|byte| *byte < 0x20).map_or(at, |offset| at + offset);
         }
         match found {
             Some(offset) => return at + offset,

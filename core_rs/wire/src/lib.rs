@@ -31,17 +31,12 @@ pub struct Span {
 impl Span {
     /// Positions of this crate's own making; saturates instead of wrapping, so a misuse yields an empty answer and never other bytes.
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self {
-            start: to_u32(start),
-            end: to_u32(end),
-        }
+        Self { start: to_u32(start), end: to_u32(end) }
     }
 
     /// The bytes it names; empty when `bytes` is not the buffer it was made for.
     pub fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
     pub fn len(self) -> usize {

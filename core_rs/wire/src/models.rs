@@ -22,15 +22,8 @@ pub const CHAT_PARAMETERS: &[&str] = &[
     "response_format",
     "seed",
 ];
-pub const COMPLETION_PARAMETERS: &[&str] = &[
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "stop",
-    "stream",
-    "stream_options",
-    "seed",
-];
+pub const COMPLETION_PARAMETERS: &[&str] =
+    &["max_tokens", "temperature", "top_p", "stop", "stream", "stream_options", "seed"];
 pub const EMBEDDING_PARAMETERS: &[&str] = &["dimensions", "encoding_format"];
 pub const IMAGE_PARAMETERS: &[&str] = &["n", "size", "quality", "response_format"];
 
@@ -53,10 +46,7 @@ pub struct Entry<'a, S> {
 }
 
 /// Appends `{"object":"list","data":[…]}`.
-pub fn list<'a, S: AsRef<str> + 'a>(
-    out: &mut Vec<u8>,
-    entries: impl Iterator<Item = Entry<'a, S>>,
-) {
+pub fn list<'a, S: AsRef<str> + 'a>(out: &mut Vec<u8>, entries: impl Iterator<Item = Entry<'a, S>>) {
     out.extend_from_slice(b"{\"object\":\"list\",\"data\":[");
     for (index, entry) in entries.enumerate() {
         if index > 0 {
@@ -99,61 +89,21 @@ fn pricing(out: &mut Vec<u8>, price: Option<&Price>, multiplier_micro: u64) {
     let rows = [
         ("prompt", input, true),
         ("completion", output, true),
-        (
-            "input_cache_read",
-            token(TokenKind::CacheRead),
-            token(TokenKind::CacheRead) != input,
-        ),
-        (
-            "input_cache_write",
-            token(TokenKind::CacheWrite5m),
-            token(TokenKind::CacheWrite5m) != input,
-        ),
-        (
-            "internal_reasoning",
-            token(TokenKind::Reasoning),
-            token(TokenKind::Reasoning) != output,
-        ),
-        (
-            "audio_input",
-            token(TokenKind::AudioInput),
-            token(TokenKind::AudioInput) != input,
-        ),
-        (
-            "audio_output",
-            token(TokenKind::AudioOutput),
-            token(TokenKind::AudioOutput) != output,
-        ),
-        (
-            "image_input",
-            token(TokenKind::ImageInput),
-            token(TokenKind::ImageInput) != input,
-        ),
-        (
-            "image_output",
-            token(TokenKind::ImageOutput),
-            token(TokenKind::ImageOutput) != output,
-        ),
+        ("input_cache_read", token(TokenKind::CacheRead), token(TokenKind::CacheRead) != input),
+        ("input_cache_write", token(TokenKind::CacheWrite5m), token(TokenKind::CacheWrite5m) != input),
+        ("internal_reasoning", token(TokenKind::Reasoning), token(TokenKind::Reasoning) != output),
+        ("audio_input", token(TokenKind::AudioInput), token(TokenKind::AudioInput) != input),
+        ("audio_output", token(TokenKind::AudioOutput), token(TokenKind::AudioOutput) != output),
+        ("image_input", token(TokenKind::ImageInput), token(TokenKind::ImageInput) != input),
+        ("image_output", token(TokenKind::ImageOutput), token(TokenKind::ImageOutput) != output),
         (
             "request",
             unit(|price| price.request_nano.saturating_mul(NANO_IN_PICO)),
             unit(|price| price.request_nano) > 0,
         ),
-        (
-            "image",
-            unit(|price| price.image_nano.saturating_mul(NANO_IN_PICO)),
-            unit(|price| price.image_nano) > 0,
-        ),
-        (
-            "second",
-            unit(|price| price.second_nano.saturating_mul(NANO_IN_PICO)),
-            unit(|price| price.second_nano) > 0,
-        ),
-        (
-            "character",
-            unit(|price| price.character_pico),
-            unit(|price| price.character_pico) > 0,
-        ),
+        ("image", unit(|price| price.image_nano.saturating_mul(NANO_IN_PICO)), unit(|price| price.image_nano) > 0),
+        ("second", unit(|price| price.second_nano.saturating_mul(NANO_IN_PICO)), unit(|price| price.second_nano) > 0),
+        ("character", unit(|price| price.character_pico), unit(|price| price.character_pico) > 0),
     ];
     for (index, (name, pico, _)) in rows.iter().filter(|(_, _, shown)| *shown).enumerate() {
         if index > 0 {
@@ -179,10 +129,7 @@ fn push_usd(out: &mut Vec<u8>, attos: u128) {
         *digit = b'0' + (fraction % 10) as u8;
         fraction /= 10;
     }
-    let used = digits
-        .iter()
-        .rposition(|digit| *digit != b'0')
-        .map_or(0, |last| last + 1);
+    let used = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
     out.push(b'.');
     out.extend_from_slice(digits.get(..used).unwrap_or_default());
 }

@@ -3,6 +3,8 @@
 //! Multipart readers disagree more than JSON readers, so whatever could be read in two ways is refused: a delimiter with something behind
 //! it, a part without a name or with two, a policy field that comes twice or as a file.
 
+mod parameters;
+
 use memchr::memmem;
 use tollway_policy::refusal::Refusal;
 
@@ -11,6 +13,7 @@ use crate::{
     fields::without_parameters,
     request::{Edits, MODEL_BYTES_MAX, Plan, whole},
 };
+use parameters::Parameters;
 
 /// More parts than any API here takes.
 const PARTS_MAX: usize = 64;
@@ -49,9 +52,7 @@ pub fn boundary(content_type: &[u8]) -> Option<&[u8]> {
     }
     found.filter(|boundary| {
         let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
-        (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len())
-            && boundary.iter().all(legal)
-            && !boundary.ends_with(b" ")
+        (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()) && boundary.iter().all(legal) && !boundary.ends_with(b" ")
     })
 }
 
@@ -66,12 +67,7 @@ pub fn scan(body: &[u8], boundary: &[u8]) -> Result<MultipartFacts, Refusal> {
 }
 
 /// Plans the upstream's body; see [`crate::request::plan`]. The operator's model name must not hold the boundary; no real one does.
-pub fn plan(
-    body: &[u8],
-    facts: &MultipartFacts,
-    upstream_model: Option<&str>,
-    scratch: &mut Vec<u8>,
-) -> Plan {
+pub fn plan(body: &[u8], facts: &MultipartFacts, upstream_model: Option<&str>, scratch: &mut Vec<u8>) -> Plan {
     let Some(model) = upstream_model else {
         scratch.clear();
         return whole(body);
@@ -83,10 +79,7 @@ pub fn plan(
 
 #[cold]
 fn malformed(what: &'static str) -> Refusal {
-    Refusal::new(
-        tollway_policy::refusal::Code::InvalidRequest,
-        format!("The form data is malformed: {what}."),
-    )
+    Refusal::new(tollway_policy::refusal::Code::InvalidRequest, format!("The form data is malformed: {what}."))
 }
 
 /// One part of a form.
@@ -111,41 +104,26 @@ impl<'b> Parts<'b> {
         let delimiter = [b"\r\n--", boundary].concat();
         let opening = delimiter.get(2..).unwrap_or_default();
         if !body.starts_with(opening) {
-            return Err(malformed(
-                "it does not begin with the boundary that Content-Type states",
-            ));
+            return Err(malformed("it does not begin with the boundary that Content-Type states"));
         }
-        Ok(Self {
-            body,
-            at: opening.len(),
-            delimiter,
-            count: 0,
-        })
+        Ok(Self { body, at: opening.len(), delimiter, count: 0 })
     }
 
     fn next(&mut self) -> Result<Option<Part<'b>>, Refusal> {
         let behind = self.body.get(self.at..).unwrap_or_default();
         if let Some(epilogue) = behind.strip_prefix(b"--") {
             let ended = epilogue.is_empty() || epilogue == b"\r\n";
-            return if ended {
-                Ok(None)
-            } else {
-                Err(malformed("bytes follow the closing boundary"))
-            };
+            return if ended { Ok(None) } else { Err(malformed("bytes follow the closing boundary")) };
         }
         if !behind.starts_with(b"\r\n") {
-            return Err(malformed(
-                "a boundary is followed by something else than a line end",
-            ));
+            return Err(malformed("a boundary is followed by something else than a line end"));
         }
         self.count += 1;
         if self.count > PARTS_MAX {
             return Err(malformed("it has more than 64 parts"));
         }
         // The line end stays in, so that a part without headers still begins with a blank line.
-        let head_bytes = behind
-            .get(..behind.len().min(PART_HEAD_BYTES_MAX))
-            .unwrap_or_default();
+        let head_bytes = behind.get(..behind.len().min(PART_HEAD_BYTES_MAX)).unwrap_or_default();
         let head_end = memmem::find(head_bytes, b"\r\n\r\n")
             .ok_or_else(|| malformed("a part's headers do not end within 4 KiB"))?;
         // With a colon in the boundary a delimiter looks like a header.
@@ -157,18 +135,13 @@ impl<'b> Parts<'b> {
         // The blank line may also begin the delimiter of an empty part.
         let from = start - 2;
         let found = memmem::find(self.body.get(from..).unwrap_or_default(), &self.delimiter);
-        let end =
-            from + found.ok_or_else(|| malformed("the last part is not closed by the boundary"))?;
+        let end = from + found.ok_or_else(|| malformed("the last part is not closed by the boundary"))?;
         if end < start {
             return Err(malformed("a part has no content"));
         }
         self.at = end + self.delimiter.len();
         let (name, is_file) = disposition(head)?;
-        Ok(Some(Part {
-            name,
-            is_file,
-            content: Span::new(start, end),
-        }))
+        Ok(Some(Part { name, is_file, content: Span::new(start, end) }))
     }
 }
 
@@ -183,8 +156,7 @@ fn disposition(head: &[u8]) -> Result<(&[u8], bool), Refusal> {
         if line.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return Err(malformed("a part's header holds an illegal byte"));
         }
-        let colon =
-            memchr::memchr(b':', line).ok_or_else(|| malformed("a part's header has no colon"))?;
+        let colon = memchr::memchr(b':', line).ok_or_else(|| malformed("a part's header has no colon"))?;
         let (name, value) = line.split_at(colon);
         if name.is_empty() || name.iter().any(|byte| byte.is_ascii_whitespace()) {
             return Err(malformed("a part's header name is empty, folded or spaced"));
@@ -201,8 +173,7 @@ fn disposition(head: &[u8]) -> Result<(&[u8], bool), Refusal> {
     }
     let (mut name, mut is_file) = (None, false);
     for parameter in Parameters::behind_first(value) {
-        let (key, content) =
-            parameter.ok_or_else(|| malformed("a Content-Disposition cannot be read"))?;
+        let (key, content) = parameter.ok_or_else(|| malformed("a Content-Disposition cannot be read"))?;
         if key.eq_ignore_ascii_case(b"name") && name.replace(content).is_some() {
             return Err(malformed("a part has two names"));
         }
@@ -212,92 +183,8 @@ fn disposition(head: &[u8]) -> Result<(&[u8], bool), Refusal> {
         }
         is_file |= key.eq_ignore_ascii_case(b"filename") || key.eq_ignore_ascii_case(b"filename*");
     }
-    let name = name
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| malformed("a part has no name"))?;
+    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| malformed("a part has no name"))?;
     Ok((name, is_file))
-}
-
-/// The `; name=value` pairs of a header value; `None` for one that cannot be read, and then no more.
-struct Parameters<'v> {
-    rest: &'v [u8],
-}
-
-impl<'v> Parameters<'v> {
-    fn behind_first(value: &'v [u8]) -> Self {
-        Self {
-            rest: memchr::memchr(b';', value)
-                .and_then(|at| value.get(at..))
-                .unwrap_or_default(),
-        }
-    }
-
-    fn read(&mut self) -> Option<(&'v [u8], &'v [u8])> {
-        let rest = self.rest.strip_prefix(b";")?.trim_ascii_start();
-        let (name, rest) = rest.split_at(memchr::memchr(b'=', rest)?);
-        let rest = rest.get(1..)?;
-        if name.is_empty()
-            || name
-                .iter()
-                .any(|byte| byte.is_ascii_whitespace() || b";\",".contains(byte))
-        {
-            return None;
-        }
-        let (value, rest) = match rest.strip_prefix(b"\"") {
-            Some(quoted) => {
-                // A backslash may or may not escape, by reader; a name that needs one is refused.
-                let end = memchr::memchr2(b'"', b'\\', quoted)?;
-                let is_quote = quoted.get(end) == Some(&b'"');
-                let file_name = name.eq_ignore_ascii_case(b"filename");
-                let end = if is_quote {
-                    end
-                } else if file_name {
-                    closing_quote(quoted)?
-                } else {
-                    return None;
-                };
-                (quoted.get(..end)?, quoted.get(end + 1..)?)
-            }
-            None => {
-                let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-                let value = rest.get(..end)?.trim_ascii();
-                if value.is_empty()
-                    || value
-                        .iter()
-                        .any(|byte| byte.is_ascii_whitespace() || b"\"\\".contains(byte))
-                {
-                    return None;
-                }
-                (value, rest.get(end..)?)
-            }
-        };
-        self.rest = rest.trim_ascii();
-        Some((name, value))
-    }
-}
-
-fn closing_quote(quoted: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    quoted.iter().position(|byte| {
-        let closes = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        closes
-    })
-}
-
-impl<'v> Iterator for Parameters<'v> {
-    type Item = Option<(&'v [u8], &'v [u8])>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() || self.rest == b";" {
-            return None;
-        }
-        let parameter = self.read();
-        if parameter.is_none() {
-            self.rest = &[];
-        }
-        Some(parameter)
-    }
 }
 
 /// The fields that decide something.
@@ -320,26 +207,17 @@ impl Form {
             b"model" => {
                 text_of("model", part, content)?;
                 if content.is_empty() || content.len() as u64 > MODEL_BYTES_MAX {
-                    return Err(Refusal::invalid(
-                        "model",
-                        "`model` must be 1 to 256 bytes long.",
-                    ));
+                    return Err(Refusal::invalid("model", "`model` must be 1 to 256 bytes long."));
                 }
                 once("model", self.model.replace(part.content).is_none())
             }
             b"n" => {
                 text_of("n", part, content)?;
-                let digits = !content.is_empty()
-                    && content.len() <= NUMBER_DIGITS_MAX
-                    && content.iter().all(u8::is_ascii_digit);
-                let number = content.iter().fold(0, |sum, digit| {
-                    sum * 10 + u64::from(digit.wrapping_sub(b'0'))
-                });
+                let digits =
+                    !content.is_empty() && content.len() <= NUMBER_DIGITS_MAX && content.iter().all(u8::is_ascii_digit);
+                let number = content.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit.wrapping_sub(b'0')));
                 if !digits || number == 0 {
-                    return Err(Refusal::invalid(
-                        "n",
-                        "`n` must be a whole number, at least 1.",
-                    ));
+                    return Err(Refusal::invalid("n", "`n` must be a whole number, at least 1."));
                 }
                 once("n", self.images.replace(number).is_none())
             }
@@ -349,10 +227,7 @@ impl Form {
                     b"true" | b"True" | b"1" => true,
                     b"false" | b"False" | b"0" | b"" => false,
                     _ => {
-                        return Err(Refusal::invalid(
-                            "stream",
-                            "`stream` must be true or false.",
-                        ));
+                        return Err(Refusal::invalid("stream", "`stream` must be true or false."));
                     }
                 };
                 once("stream", self.stream.replace(stream).is_none())
@@ -367,9 +242,7 @@ impl Form {
 
     fn facts(self) -> Result<MultipartFacts, Refusal> {
         Ok(MultipartFacts {
-            model: self
-                .model
-                .ok_or_else(|| Refusal::invalid("model", "`model` is missing."))?,
+            model: self.model.ok_or_else(|| Refusal::invalid("model", "`model` is missing."))?,
             text_bytes: self.text_bytes,
             images: self.images.unwrap_or(1),
             stream: self.stream.unwrap_or(false),
@@ -380,29 +253,16 @@ impl Form {
 
 fn text_of(param: &'static str, part: &Part<'_>, content: &[u8]) -> Result<(), Refusal> {
     if part.is_file {
-        return Err(Refusal::invalid(
-            param,
-            format!("`{param}` must be a text field, not a file."),
-        ));
+        return Err(Refusal::invalid(param, format!("`{param}` must be a text field, not a file.")));
     }
     if simdutf8::basic::from_utf8(content).is_err() {
-        return Err(Refusal::invalid(
-            param,
-            format!("`{param}` is not valid UTF-8."),
-        ));
+        return Err(Refusal::invalid(param, format!("`{param}` is not valid UTF-8.")));
     }
     Ok(())
 }
 
 fn once(param: &'static str, is_first: bool) -> Result<(), Refusal> {
-    if is_first {
-        Ok(())
-    } else {
-        Err(Refusal::invalid(
-            param,
-            format!("`{param}` stands in the form twice."),
-        ))
-    }
+    if is_first { Ok(()) } else { Err(Refusal::invalid(param, format!("`{param}` stands in the form twice."))) }
 }
 
 #[cfg(test)]

@@ -16,11 +16,7 @@ pub enum BodyKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// To an upstream; `upstream_suffix` follows its base URL.
-    Relay {
-        endpoint: Endpoint,
-        upstream_suffix: &'static str,
-        body: BodyKind,
-    },
+    Relay { endpoint: Endpoint, upstream_suffix: &'static str, body: BodyKind },
     /// `/v1/models`.
     Models,
     /// `/v1/models/{id}`: the decoded id; the span lies in the scratch given to [`route`].
@@ -65,10 +61,7 @@ pub fn route(path: &[u8], scratch: &mut Vec<u8>) -> Route {
     if let Some(route) = known(path) {
         return route;
     }
-    if !decode(path, scratch)
-        || scratch
-            .split(|byte| *byte == b'/')
-            .any(|segment| segment == b".." || segment == b".")
+    if !decode(path, scratch) || scratch.split(|byte| *byte == b'/').any(|segment| segment == b".." || segment == b".")
     {
         return Route::Internal;
     }
@@ -79,10 +72,7 @@ pub fn route(path: &[u8], scratch: &mut Vec<u8>) -> Route {
     if let Some(route) = known(scratch) {
         return route;
     }
-    if let Some(id) = scratch
-        .strip_prefix(b"/v1/models/")
-        .filter(|id| !id.is_empty())
-    {
+    if let Some(id) = scratch.strip_prefix(b"/v1/models/").filter(|id| !id.is_empty()) {
         return Route::Model(Span::new(scratch.len() - id.len(), scratch.len()));
     }
     if is_below(scratch, b"/v1") || is_below(scratch, b"/v1beta") {
@@ -93,30 +83,16 @@ pub fn route(path: &[u8], scratch: &mut Vec<u8>) -> Route {
 
 /// The paths that we serve ourselves, in their plain spelling. `/chat/completions` without `/v1` is what a base URL without it makes.
 fn known(path: &[u8]) -> Option<Route> {
-    let relay = |endpoint, upstream_suffix, body| {
-        Some(Route::Relay {
-            endpoint,
-            upstream_suffix,
-            body,
-        })
-    };
+    let relay = |endpoint, upstream_suffix, body| Some(Route::Relay { endpoint, upstream_suffix, body });
     match path {
-        b"/v1/chat/completions" | b"/chat/completions" => {
-            relay(Endpoint::Chat, "/chat/completions", BodyKind::Json)
-        }
+        b"/v1/chat/completions" | b"/chat/completions" => relay(Endpoint::Chat, "/chat/completions", BodyKind::Json),
         b"/v1/completions" => relay(Endpoint::Completions, "/completions", BodyKind::Json),
         b"/v1/embeddings" => relay(Endpoint::Embeddings, "/embeddings", BodyKind::Json),
         b"/v1/images/generations" => relay(Endpoint::Images, "/images/generations", BodyKind::Json),
         b"/v1/images/edits" => relay(Endpoint::Images, "/images/edits", BodyKind::Multipart),
         b"/v1/audio/speech" => relay(Endpoint::Audio, "/audio/speech", BodyKind::Json),
-        b"/v1/audio/transcriptions" => relay(
-            Endpoint::Audio,
-            "/audio/transcriptions",
-            BodyKind::Multipart,
-        ),
-        b"/v1/audio/translations" => {
-            relay(Endpoint::Audio, "/audio/translations", BodyKind::Multipart)
-        }
+        b"/v1/audio/transcriptions" => relay(Endpoint::Audio, "/audio/transcriptions", BodyKind::Multipart),
+        b"/v1/audio/translations" => relay(Endpoint::Audio, "/audio/translations", BodyKind::Multipart),
         b"/v1/moderations" => relay(Endpoint::Moderations, "/moderations", BodyKind::Json),
         b"/v1/rerank" => relay(Endpoint::Rerank, "/rerank", BodyKind::Json),
         b"/v1/models" => Some(Route::Models),
@@ -127,8 +103,7 @@ fn known(path: &[u8]) -> Option<Route> {
 }
 
 fn is_below(path: &[u8], root: &[u8]) -> bool {
-    path.get(..root.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(root))
+    path.get(..root.len()).is_some_and(|start| start.eq_ignore_ascii_case(root))
         && matches!(path.get(root.len()), None | Some(b'/'))
 }
 
@@ -142,11 +117,7 @@ fn decode(path: &[u8], out: &mut Vec<u8>) -> bool {
             out.push(byte);
             continue;
         }
-        let digit = |at: usize| {
-            behind
-                .get(at)
-                .and_then(|digit| char::from(*digit).to_digit(16))
-        };
+        let digit = |at: usize| behind.get(at).and_then(|digit| char::from(*digit).to_digit(16));
         let (Some(high), Some(low)) = (digit(0), digit(1)) else {
             return false;
         };

@@ -8,14 +8,10 @@ use crate::json::JsonError;
 #[cold]
 pub(crate) fn unreadable(error: JsonError, at: usize) -> Refusal {
     match error {
-        JsonError::Syntax => Refusal::invalid_json(format!(
-            "The body is not a valid JSON object (near byte {at}). Nothing was charged."
-        )),
-        JsonError::Depth => {
-            Refusal::invalid_json("The JSON of the body is nested deeper than 128 levels.")
+        JsonError::Syntax => {
+            Refusal::invalid_json(format!("The body is not a valid JSON object (near byte {at}). Nothing was charged."))
         }
-        JsonError::Utf8 => {
-            Refusal::invalid_json("The body is not valid UTF-8. JSON is always UTF-8.")
-        }
+        JsonError::Depth => Refusal::invalid_json("The JSON of the body is nested deeper than 128 levels."),
+        JsonError::Utf8 => Refusal::invalid_json("The body is not valid UTF-8. JSON is always UTF-8."),
     }
 }

@@ -5,6 +5,7 @@
 //! All other members are checked for syntax only and travel as they are.
 
 mod content;
+mod field;
 mod splice;
 
 use tollway_policy::{admission::Endpoint, refusal::Refusal};
@@ -15,6 +16,7 @@ use crate::{
     refuse::unreadable,
 };
 use content::Content;
+use field::Field;
 pub(crate) use splice::{Edits, whole};
 pub use splice::{Piece, Plan, plan};
 
@@ -75,9 +77,7 @@ pub struct Facts {
 /// Reads a JSON body. 400 `invalid_json` when it is no JSON object, else 400 `invalid_request` naming the first wrong member.
 pub fn scan(body: &[u8], endpoint: Endpoint) -> Result<Facts, Refusal> {
     if body.is_empty() {
-        return Err(Refusal::invalid_json(
-            "The body is empty. Send a JSON object.",
-        ));
+        return Err(Refusal::invalid_json("The body is empty. Send a JSON object."));
     }
     if let Err(error) = json::check_utf8(body) {
         return Err(unreadable(error, 0));
@@ -98,89 +98,6 @@ pub fn model_name<'a>(facts: &Facts, body: &'a [u8], scratch: &'a mut Vec<u8>) -
     scratch.clear();
     json::decode_into(raw, scratch);
     scratch
-}
-
-/// The members that decide something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Model,
-    Stream,
-    StreamOptions,
-    MaxTokens,
-    MaxCompletionTokens,
-    N,
-    Messages,
-    Prompt,
-    Input,
-    Query,
-    Documents,
-    Tools,
-    Functions,
-}
-
-impl Field {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Model => "model",
-            Self::Stream => "stream",
-            Self::StreamOptions => "stream_options",
-            Self::MaxTokens => "max_tokens",
-            Self::MaxCompletionTokens => "max_completion_tokens",
-            Self::N => "n",
-            Self::Messages => "messages",
-            Self::Prompt => "prompt",
-            Self::Input => "input",
-            Self::Query => "query",
-            Self::Documents => "documents",
-            Self::Tools => "tools",
-            Self::Functions => "functions",
-        }
-    }
-
-    const fn bit(self) -> u32 {
-        1 << self as u32
-    }
-
-    /// A member means something only where the API defines it; elsewhere it is a stranger and passes.
-    fn of(key: &[u8], endpoint: Endpoint) -> Option<Self> {
-        let text = matches!(endpoint, Endpoint::Chat | Endpoint::Completions);
-        match key {
-            b"model" => Some(Self::Model),
-            b"stream" => Some(Self::Stream),
-            b"stream_options" if text => Some(Self::StreamOptions),
-            b"max_tokens" if text => Some(Self::MaxTokens),
-            b"max_completion_tokens" if text => Some(Self::MaxCompletionTokens),
-            b"n" if text || endpoint == Endpoint::Images => Some(Self::N),
-            b"messages" if endpoint == Endpoint::Chat => Some(Self::Messages),
-            b"tools" if endpoint == Endpoint::Chat => Some(Self::Tools),
-            b"functions" if endpoint == Endpoint::Chat => Some(Self::Functions),
-            b"prompt" if matches!(endpoint, Endpoint::Completions | Endpoint::Images) => {
-                Some(Self::Prompt)
-            }
-            b"input"
-                if matches!(
-                    endpoint,
-                    Endpoint::Embeddings | Endpoint::Audio | Endpoint::Moderations
-                ) =>
-            {
-                Some(Self::Input)
-            }
-            b"query" if endpoint == Endpoint::Rerank => Some(Self::Query),
-            b"documents" if endpoint == Endpoint::Rerank => Some(Self::Documents),
-            _ => None,
-        }
-    }
-
-    const fn required(endpoint: Endpoint) -> &'static [Self] {
-        match endpoint {
-            Endpoint::Chat => &[Self::Model, Self::Messages],
-            Endpoint::Completions | Endpoint::Images => &[Self::Model, Self::Prompt],
-            Endpoint::Embeddings | Endpoint::Audio | Endpoint::Moderations => {
-                &[Self::Model, Self::Input]
-            }
-            Endpoint::Rerank => &[Self::Model, Self::Query, Self::Documents],
-        }
-    }
 }
 
 /// One pass over a body. A wrong member does not end it: bad JSON further on is the graver fault and is told first.
@@ -313,15 +230,9 @@ impl<'b> Reading<'b> {
         let start = self.scanner.position();
         let number = match self.scanner.kind()? {
             Kind::Number => {
-                let number = self
-                    .scanner
-                    .unsigned()?
-                    .filter(|number| *number <= NUMBER_MAX);
+                let number = self.scanner.unsigned()?.filter(|number| *number <= NUMBER_MAX);
                 if number.is_none() {
-                    self.wrong(
-                        param,
-                        "must be a whole number, zero or more, without fraction or exponent",
-                    );
+                    self.wrong(param, "must be a whole number, zero or more, without fraction or exponent");
                 }
                 number
             }
@@ -345,16 +256,12 @@ impl<'b> Reading<'b> {
                     self.wrong("stream_options", "must be an object");
                 }
                 self.scanner.skip()?;
-                self.include_usage = IncludeUsage::Null {
-                    value: Span::new(start, self.scanner.position()),
-                };
+                self.include_usage = IncludeUsage::Null { value: Span::new(start, self.scanner.position()) };
                 return Ok(());
             }
         }
         self.scanner.enter()?;
-        self.include_usage = IncludeUsage::Absent {
-            insert_at: crate::to_u32(self.scanner.position()),
-        };
+        self.include_usage = IncludeUsage::Absent { insert_at: crate::to_u32(self.scanner.position()) };
         let mut first = true;
         while let Some(key) = self.scanner.next_key(first)? {
             first = false;
@@ -368,11 +275,7 @@ impl<'b> Reading<'b> {
             let start = self.scanner.position();
             let wanted = self.flag("stream_options.include_usage")?;
             let value = Span::new(start, self.scanner.position());
-            self.include_usage = if wanted == Some(true) {
-                IncludeUsage::True
-            } else {
-                IncludeUsage::False { value }
-            };
+            self.include_usage = if wanted == Some(true) { IncludeUsage::True } else { IncludeUsage::False { value } };
         }
         Ok(())
     }
@@ -381,14 +284,8 @@ impl<'b> Reading<'b> {
         if let Some((param, what)) = self.problem {
             return Err(Refusal::invalid(param, format!("`{param}` {what}.")));
         }
-        if let Some(missing) = Field::required(self.endpoint)
-            .iter()
-            .find(|field| self.seen & field.bit() == 0)
-        {
-            return Err(Refusal::invalid(
-                missing.name(),
-                format!("`{}` is missing.", missing.name()),
-            ));
+        if let Some(missing) = Field::required(self.endpoint).iter().find(|field| self.seen & field.bit() == 0) {
+            return Err(Refusal::invalid(missing.name(), format!("`{}` is missing.", missing.name())));
         }
         let max_output = match (self.max_tokens.0, self.max_completion_tokens.0) {
             (Some(old), Some(new)) if old != new => {
@@ -397,11 +294,7 @@ impl<'b> Reading<'b> {
             }
             (old, new) => old.or(new),
         };
-        let model = self.model.unwrap_or(Text {
-            raw: &[],
-            start: 0,
-            escaped: false,
-        });
+        let model = self.model.unwrap_or(Text { raw: &[], start: 0, escaped: false });
         Ok(Facts {
             model: Span::new(model.start, model.start + model.raw.len()),
             model_escaped: model.escaped,
@@ -413,11 +306,7 @@ impl<'b> Reading<'b> {
             choices: self.choices,
             text_bytes: self.content.text_bytes,
             characters: self.content.characters,
-            images: if self.endpoint == Endpoint::Images {
-                self.choices
-            } else {
-                0
-            },
+            images: if self.endpoint == Endpoint::Images { self.choices } else { 0 },
             messages: self.content.messages,
             tools: self.content.tools,
             media_parts: self.content.media_parts,

@@ -3,8 +3,8 @@
 use std::mem::MaybeUninit;
 
 use crate::fields::{
-    BodyLength, ConnectionFields, FramingFields, HEAD_BYTES_MAX, HEADERS_MAX, is_hop_by_hop,
-    is_nominated, is_one_of, only_crlf, push_line, starts_with_ignoring_case, without_parameters,
+    BodyLength, ConnectionFields, FramingFields, HEAD_BYTES_MAX, HEADERS_MAX, is_hop_by_hop, is_nominated, is_one_of,
+    only_crlf, push_line, starts_with_ignoring_case, without_parameters,
 };
 
 /// What of an upstream's headers a caller may see. Cookies, server names and account ids of the upstream stay here.
@@ -56,10 +56,7 @@ pub struct ResponseHead {
 impl ResponseHead {
     /// An answer to HEAD has no body whatever its headers say (RFC 9112 §6.3); only who asked knows.
     pub fn answering_head(self) -> Self {
-        Self {
-            framing: ResponseFraming::None,
-            ..self
-        }
+        Self { framing: ResponseFraming::None, ..self }
     }
 }
 
@@ -70,21 +67,13 @@ pub struct ResponseError(pub &'static str);
 /// Reads one response head at the start of `buf`. `Ok(None)`: more bytes are needed. 1xx heads are reported like the rest.
 ///
 /// `pass` is cleared and gets the header lines that may go to the caller (`name: value\r\n` each), by allow-list.
-pub fn parse_response(
-    buf: &[u8],
-    pass: &mut Vec<u8>,
-) -> Result<Option<ResponseHead>, ResponseError> {
+pub fn parse_response(buf: &[u8], pass: &mut Vec<u8>) -> Result<Option<ResponseHead>, ResponseError> {
     parse(buf, pass, |name| is_one_of(name, &PASSED))
 }
 
 /// The same for an answer of our own control plane: every header passes but those of the connection and of the gateway.
-pub fn parse_proxied_response(
-    buf: &[u8],
-    pass: &mut Vec<u8>,
-) -> Result<Option<ResponseHead>, ResponseError> {
-    parse(buf, pass, |name| {
-        !is_hop_by_hop(name) && !starts_with_ignoring_case(name, "x-tollway-")
-    })
+pub fn parse_proxied_response(buf: &[u8], pass: &mut Vec<u8>) -> Result<Option<ResponseHead>, ResponseError> {
+    parse(buf, pass, |name| !is_hop_by_hop(name) && !starts_with_ignoring_case(name, "x-tollway-"))
 }
 
 fn parse(
@@ -95,11 +84,7 @@ fn parse(
     pass.clear();
     let mut headers = [MaybeUninit::uninit(); HEADERS_MAX];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        buf,
-        &mut headers,
-    );
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, buf, &mut headers);
     let len = match parsed {
         Ok(httparse::Status::Complete(len)) if len <= HEAD_BYTES_MAX => len,
         Ok(httparse::Status::Partial) if buf.len() < HEAD_BYTES_MAX => return Ok(None),
@@ -109,9 +94,7 @@ fn parse(
         Err(_) => return Err(ResponseError("the response head is malformed")),
     };
     if !only_crlf(buf.get(..len).unwrap_or_default()) {
-        return Err(ResponseError(
-            "a line of the response head does not end in CRLF",
-        ));
+        return Err(ResponseError("a line of the response head does not end in CRLF"));
     }
     let (Some(status), Some(version)) = (response.code, response.version) else {
         return Err(ResponseError("the status line is incomplete"));
@@ -147,18 +130,12 @@ impl Fields {
             10 if is("connection") => self.connection.add(value),
             11 if is("retry-after") => self.retry_after_s = number(value),
             12 if is("content-type") => self.content_type(value)?,
-            14 if is("content-length") => {
-                self.framing.content_length(value).map_err(ResponseError)?
-            }
+            14 if is("content-length") => self.framing.content_length(value).map_err(ResponseError)?,
             14 if is("retry-after-ms") => self.retry_after_ms = number(value),
             16 if is("content-encoding") => {
-                self.content_encoded |=
-                    !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
+                self.content_encoded |= !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
             }
-            17 if is("transfer-encoding") => self
-                .framing
-                .transfer_encoding(value)
-                .map_err(ResponseError)?,
+            17 if is("transfer-encoding") => self.framing.transfer_encoding(value).map_err(ResponseError)?,
             _ => {}
         }
         Ok(())
@@ -190,11 +167,7 @@ impl Fields {
             BodyLength::Chunked => ResponseFraming::Chunked,
             BodyLength::Unstated => ResponseFraming::UntilClose,
         };
-        let persistent = if version == 0 {
-            self.connection.keep_alive
-        } else {
-            !self.connection.close
-        };
+        let persistent = if version == 0 { self.connection.keep_alive } else { !self.connection.close };
         Ok(ResponseHead {
             len: crate::to_u32(len),
             status,
@@ -202,19 +175,15 @@ impl Fields {
             keep_alive: persistent && framing != ResponseFraming::UntilClose,
             content: self.content.unwrap_or(ContentKind::Missing),
             content_encoded: self.content_encoded,
-            retry_after_s: self
-                .retry_after_s
-                .or(self.retry_after_ms.map(|ms| ms.div_ceil(1000))),
+            retry_after_s: self.retry_after_s.or(self.retry_after_ms.map(|ms| ms.div_ceil(1000))),
         })
     }
 }
 
 fn content_kind(value: &[u8]) -> ContentKind {
     let kind = without_parameters(value);
-    let json_suffix = kind.len() > 5
-        && kind
-            .get(kind.len() - 5..)
-            .is_some_and(|end| end.eq_ignore_ascii_case(b"+json"));
+    let json_suffix =
+        kind.len() > 5 && kind.get(kind.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case(b"+json"));
     if kind.is_empty() {
         ContentKind::Missing
     } else if json_suffix || kind.eq_ignore_ascii_case(b"application/json") {
@@ -227,14 +196,8 @@ fn content_kind(value: &[u8]) -> ContentKind {
 }
 
 fn number(value: &[u8]) -> Option<u32> {
-    let digits = !value.is_empty()
-        && value.len() <= RETRY_AFTER_DIGITS_MAX
-        && value.iter().all(u8::is_ascii_digit);
-    digits.then(|| {
-        value
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
-    })
+    let digits = !value.is_empty() && value.len() <= RETRY_AFTER_DIGITS_MAX && value.iter().all(u8::is_ascii_digit);
+    digits.then(|| value.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
 }
 
 #[cfg(test)]

@@ -99,9 +99,8 @@ impl Observer {
 
     /// Every choice that was seen has its finish reason (or the answer's closing event came).
     pub fn finished(&self) -> bool {
-        let all_choices = self.choices_seen != 0
-            && self.choices_seen == self.choices_finished
-            && !self.too_many_choices;
+        let all_choices =
+            self.choices_seen != 0 && self.choices_seen == self.choices_finished && !self.too_many_choices;
         all_choices || self.completed
     }
 
@@ -114,11 +113,7 @@ impl Observer {
     pub fn observe(&mut self, event: &[u8]) -> Seen {
         let fields = Fields::of(event);
         let Some(data) = fields.data else {
-            return if fields.other {
-                Seen::Other
-            } else {
-                Seen::Comment
-            };
+            return if fields.other { Seen::Other } else { Seen::Comment };
         };
         let data = data.trim_ascii();
         if data == b"[DONE]" {
@@ -225,11 +220,7 @@ struct Fields<'e> {
 
 impl<'e> Fields<'e> {
     fn of(event: &'e [u8]) -> Self {
-        let mut fields = Self {
-            data: None,
-            event: None,
-            other: false,
-        };
+        let mut fields = Self { data: None, event: None, other: false };
         let mut rest = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
         while !rest.is_empty() {
             let length = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());

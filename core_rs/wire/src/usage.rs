@@ -44,9 +44,7 @@ pub fn answer(body: &[u8], endpoint: Endpoint) -> Answer {
         let mut scanner = Scanner::new(body);
         scanner.whitespace();
         if scanner.kind()? == Kind::Object {
-            each_member(&mut scanner, |key, scanner| {
-                member(&mut answer, key, scanner, endpoint)
-            })?;
+            each_member(&mut scanner, |key, scanner| member(&mut answer, key, scanner, endpoint))?;
         } else {
             scanner.skip()?;
         }
@@ -55,18 +53,10 @@ pub fn answer(body: &[u8], endpoint: Endpoint) -> Answer {
     if read.is_err() {
         return Answer::default();
     }
-    Answer {
-        valid_json: true,
-        ..answer
-    }
+    Answer { valid_json: true, ..answer }
 }
 
-fn member(
-    answer: &mut Answer,
-    key: &[u8],
-    scanner: &mut Scanner<'_>,
-    endpoint: Endpoint,
-) -> Result<()> {
+fn member(answer: &mut Answer, key: &[u8], scanner: &mut Scanner<'_>, endpoint: Endpoint) -> Result<()> {
     match key {
         b"error" => {
             answer.is_error = is_error_value(scanner)?;
@@ -91,10 +81,7 @@ fn member(
         // verbose_json of transcriptions; a usage object, where there is one, says the same or more.
         b"duration" if endpoint == Endpoint::Audio => {
             if let Some(milliseconds) = milliseconds(scanner)?.filter(|_| answer.usage.is_none()) {
-                answer.usage = Some(Counts {
-                    milliseconds,
-                    ..Counts::default()
-                });
+                answer.usage = Some(Counts { milliseconds, ..Counts::default() });
             }
             Ok(())
         }
@@ -173,9 +160,7 @@ impl Stated {
                 self.cache_write_5m = self.cache_write_5m.max(stated.unwrap_or(0));
             }
             b"cache_creation" => self.details(scanner, Self::cache_creation)?,
-            b"prompt_cache_hit_tokens" => {
-                self.cached = self.cached.max(tokens(scanner)?.unwrap_or(0))
-            }
+            b"prompt_cache_hit_tokens" => self.cached = self.cached.max(tokens(scanner)?.unwrap_or(0)),
             b"seconds" | b"duration" => self.milliseconds = milliseconds(scanner)?,
             _ => scanner.skip()?,
         }
@@ -197,9 +182,7 @@ impl Stated {
     fn input_detail(&mut self, key: &[u8], count: u64) {
         match key {
             b"cached_tokens" => self.cached = self.cached.max(count),
-            b"cache_write_tokens" | b"cache_creation_tokens" => {
-                self.cache_write_5m = self.cache_write_5m.max(count)
-            }
+            b"cache_write_tokens" | b"cache_creation_tokens" => self.cache_write_5m = self.cache_write_5m.max(count),
             b"audio_tokens" => self.audio_input = count,
             b"image_tokens" => self.image_input = count,
             _ => {}
@@ -224,17 +207,11 @@ impl Stated {
 
     /// Every token into one count. What a part claims beyond its whole is cut off, in the order of the lines below.
     fn counts(mut self, endpoint: Endpoint) -> Option<Counts> {
-        if self.input.is_none()
-            && self.output.is_none()
-            && self.total.is_none()
-            && self.milliseconds.is_none()
-        {
+        if self.input.is_none() && self.output.is_none() && self.total.is_none() && self.milliseconds.is_none() {
             return None;
         }
         let total = self.total.unwrap_or(0);
-        let output = self
-            .output
-            .unwrap_or_else(|| self.input.map_or(0, |input| total.saturating_sub(input)));
+        let output = self.output.unwrap_or_else(|| self.input.map_or(0, |input| total.saturating_sub(input)));
         let input = self.input.unwrap_or_else(|| total.saturating_sub(output));
         let mut tokens = [0; 10];
         let mut set = |kind: TokenKind, count: u64| tokens[kind.index()] = count;
@@ -243,66 +220,33 @@ impl Stated {
         self.cache_write_5m -= self.cache_write_1h;
         let (mut input_left, mut output_left) = (input, output);
         if self.native_input && self.native_cache {
-            input_left = input_left
-                .saturating_add(self.cached)
-                .saturating_add(self.cache_write_5m + self.cache_write_1h);
+            input_left =
+                input_left.saturating_add(self.cached).saturating_add(self.cache_write_5m + self.cache_write_1h);
         }
         set(TokenKind::CacheRead, take(&mut input_left, self.cached));
-        set(
-            TokenKind::CacheWrite5m,
-            take(&mut input_left, self.cache_write_5m),
-        );
-        set(
-            TokenKind::CacheWrite1h,
-            take(&mut input_left, self.cache_write_1h),
-        );
-        set(
-            TokenKind::AudioInput,
-            take(&mut input_left, self.audio_input),
-        );
-        set(
-            TokenKind::ImageInput,
-            take(&mut input_left, self.image_input),
-        );
+        set(TokenKind::CacheWrite5m, take(&mut input_left, self.cache_write_5m));
+        set(TokenKind::CacheWrite1h, take(&mut input_left, self.cache_write_1h));
+        set(TokenKind::AudioInput, take(&mut input_left, self.audio_input));
+        set(TokenKind::ImageInput, take(&mut input_left, self.image_input));
         set(TokenKind::Input, input_left);
 
         let hidden = self.hidden_reasoning(input, output);
         output_left = output_left.saturating_add(hidden);
-        set(
-            TokenKind::Reasoning,
-            take(&mut output_left, self.reasoning.max(hidden)),
-        );
-        set(
-            TokenKind::AudioOutput,
-            take(&mut output_left, self.audio_output),
-        );
+        set(TokenKind::Reasoning, take(&mut output_left, self.reasoning.max(hidden)));
+        set(TokenKind::AudioOutput, take(&mut output_left, self.audio_output));
         // An image model answers in image tokens, whether it splits them out or not.
-        let images = if endpoint == Endpoint::Images {
-            output_left
-        } else {
-            self.image_output
-        };
+        let images = if endpoint == Endpoint::Images { output_left } else { self.image_output };
         set(TokenKind::ImageOutput, take(&mut output_left, images));
         set(TokenKind::Output, output_left);
-        Some(Counts {
-            tokens,
-            milliseconds: self.milliseconds.unwrap_or(0),
-            ..Counts::default()
-        })
+        Some(Counts { tokens, milliseconds: self.milliseconds.unwrap_or(0), ..Counts::default() })
     }
 
     /// Reasoning that stands outside `completion_tokens`: xAI states it apart, Gemini's OpenAI endpoint shows it in `total_tokens` only. The
     /// caller had it made, and the upstream charges for it.
     fn hidden_reasoning(&self, input: u64, output: u64) -> u64 {
-        let beyond = self
-            .total
-            .unwrap_or(0)
-            .saturating_sub(input.saturating_add(output));
+        let beyond = self.total.unwrap_or(0).saturating_sub(input.saturating_add(output));
         let stated_apart = self.reasoning > 0 && beyond == self.reasoning;
-        let unstated = self.reasoning == 0
-            && !self.native_cache
-            && self.cached != beyond
-            && self.output.is_some();
+        let unstated = self.reasoning == 0 && !self.native_cache && self.cached != beyond && self.output.is_some();
         if stated_apart || unstated { beyond } else { 0 }
     }
 }
@@ -336,19 +280,14 @@ fn thousandths(scanner: &mut Scanner<'_>) -> Result<Option<u64>> {
     }
     let mut parts = text.splitn(2, |byte| *byte == b'.');
     let digits = |text: &[u8]| {
-        text.iter().fold(0_u64, |sum, digit| {
-            sum.saturating_mul(10)
-                .saturating_add(u64::from(digit - b'0'))
-        })
+        text.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
     };
     let whole = digits(parts.next().unwrap_or_default());
     let fraction = parts.next().unwrap_or_default();
     let places = fraction.get(..fraction.len().min(3)).unwrap_or_default();
     let scaled = digits(places) * [1000, 100, 10, 1][places.len()];
     let more = u64::from(fraction.iter().skip(3).any(|digit| *digit != b'0'));
-    Ok(Some(
-        whole.saturating_mul(1000).saturating_add(scaled + more),
-    ))
+    Ok(Some(whole.saturating_mul(1000).saturating_add(scaled + more)))
 }
 
 #[cfg(test)]

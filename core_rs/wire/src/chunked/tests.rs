@@ -7,23 +7,13 @@ use super::*;
 /// Feeds `stream` in pieces of the given sizes (the last one repeated), as a reader would.
 fn decode_in_pieces(stream: &[u8], sizes: &[usize]) -> Result<(Vec<u8>, usize, bool), ChunkError> {
     let (mut decoder, mut payload, mut at) = (Decoder::new(), Vec::new(), 0);
-    let mut sizes = sizes
-        .iter()
-        .copied()
-        .chain(std::iter::repeat(*sizes.last().unwrap()));
+    let mut sizes = sizes.iter().copied().chain(std::iter::repeat(*sizes.last().unwrap()));
     while at < stream.len() && !decoder.is_done() {
         let mut piece = stream[at..stream.len().min(at + sizes.next().unwrap())].to_vec();
         let before = piece.clone();
         let progress = decoder.decode(&mut piece)?;
-        assert_eq!(
-            &piece[progress.consumed..],
-            &before[progress.consumed..],
-            "bytes of the next message were touched"
-        );
-        assert!(
-            progress.done || progress.consumed == piece.len(),
-            "bytes were left behind"
-        );
+        assert_eq!(&piece[progress.consumed..], &before[progress.consumed..], "bytes of the next message were touched");
+        assert!(progress.done || progress.consumed == piece.len(), "bytes were left behind");
         payload.extend_from_slice(&piece[..progress.payload]);
         at += progress.consumed;
     }
@@ -145,16 +135,8 @@ fn illegal_framing_is_refused() {
         b"0\r\n\rX",
     ];
     for stream in refused {
-        assert!(
-            decode_in_pieces(stream, &[1]).is_err(),
-            "{:?}",
-            String::from_utf8_lossy(stream)
-        );
-        assert!(
-            decode_in_pieces(stream, &[100]).is_err(),
-            "{:?}",
-            String::from_utf8_lossy(stream)
-        );
+        assert!(decode_in_pieces(stream, &[1]).is_err(), "{:?}", String::from_utf8_lossy(stream));
+        assert!(decode_in_pieces(stream, &[100]).is_err(), "{:?}", String::from_utf8_lossy(stream));
     }
 }
 
@@ -171,10 +153,7 @@ fn extensions_and_trailers_are_bounded() {
     let extensions = [b"1;".as_slice(), &vec![b'a'; 17 << 10], b"\r\nx\r\n"].concat();
     assert!(decode_in_pieces(&extensions, &[1000]).is_err());
     let many = b"1;abcdefghijklmnop\r\nx\r\n".repeat(1100);
-    assert!(
-        decode_in_pieces(&many, &[1000]).is_err(),
-        "the bound is on their sum"
-    );
+    assert!(decode_in_pieces(&many, &[1000]).is_err(), "the bound is on their sum");
     let trailers = [b"0\r\nx: ".as_slice(), &vec![b'a'; 9 << 10], b"\r\n\r\n"].concat();
     assert!(decode_in_pieces(&trailers, &[1000]).is_err());
 }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 const REPLACEMENT: &[u8] = b"[redacted]";
 /// How the keys of the known providers begin.
 const KEY_PREFIXES: [&[u8]; 14] = [
-    b"sk-", b"sk_", b"pk-", b"rk-", b"aiza", b"gsk_", b"xai-", b"hf_", b"ghp_", b"r8_", b"nvapi-",
-    b"pplx-", b"fw_", b"eyj",
+    b"sk-", b"sk_", b"pk-", b"rk-", b"aiza", b"gsk_", b"xai-", b"hf_", b"ghp_", b"r8_", b"nvapi-", b"pplx-", b"fw_",
+    b"eyj",
 ];
 /// A word with such a prefix and at least this long is a key; shorter ones are words ("sk-1").
 const PREFIXED_BYTES_MIN: usize = 8;
@@ -18,15 +18,7 @@ const MIXED_BYTES_MIN: usize = 32;
 const MIXED_DIGITS_MIN: usize = 4;
 /// A value behind `Bearer`, `key=` and the like is hidden from this length on, so that "bearer token" stays readable.
 const EXPECTED_BYTES_MIN: usize = 8;
-const VALUE_NAMES: [&[u8]; 7] = [
-    b"key",
-    b"api_key",
-    b"apikey",
-    b"api-key",
-    b"token",
-    b"access_token",
-    b"secret",
-];
+const VALUE_NAMES: [&[u8]; 7] = [b"key", b"api_key", b"apikey", b"api-key", b"token", b"access_token", b"secret"];
 
 /// The text with everything that looks like a credential replaced; borrowed when there was nothing.
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
@@ -36,10 +28,7 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
     let mut at = 0;
     while at < text.len() {
         let rest = text.get(at..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| !is_word(*byte))
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
         if length == 0 {
             at += 1;
             continue;
@@ -70,19 +59,11 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn is_secret(word: &[u8], before: Option<u8>, previous: &[u8]) -> bool {
-    let has_prefix = |prefix: &&[u8]| {
-        word.get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
+    let has_prefix = |prefix: &&[u8]| word.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let prefixed = word.len() >= PREFIXED_BYTES_MIN && KEY_PREFIXES.iter().any(has_prefix);
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let mixed = word.len() >= MIXED_BYTES_MIN
-        && digits >= MIXED_DIGITS_MIN
-        && word.iter().any(u8::is_ascii_alphabetic);
-    let named = before == Some(b'=')
-        && VALUE_NAMES
-            .iter()
-            .any(|name| previous.eq_ignore_ascii_case(name));
+    let mixed = word.len() >= MIXED_BYTES_MIN && digits >= MIXED_DIGITS_MIN && word.iter().any(u8::is_ascii_alphabetic);
+    let named = before == Some(b'=') && VALUE_NAMES.iter().any(|name| previous.eq_ignore_ascii_case(name));
     let borne = before == Some(b' ') && previous.eq_ignore_ascii_case(b"bearer") && digits > 0;
     prefixed || mixed || (word.len() >= EXPECTED_BYTES_MIN && (named || borne))
 }

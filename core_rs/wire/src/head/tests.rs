@@ -12,9 +12,7 @@ fn good(text: &str) -> RequestHead {
 
 fn forwarded(text: &str) -> String {
     let mut forward = vec![b'x'];
-    parse_request(text.as_bytes(), &mut forward)
-        .unwrap()
-        .unwrap();
+    parse_request(text.as_bytes(), &mut forward).unwrap().unwrap();
     String::from_utf8(forward).unwrap()
 }
 
@@ -25,8 +23,16 @@ fn status_of(text: &[u8]) -> u16 {
 
 /// (what it shows, the head, the status of the refusal)
 const REFUSED: &[(&str, &[u8], u16)] = &[
-    ("length and chunks", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-    ("chunks and length", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400),
+    (
+        "length and chunks",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    (
+        "chunks and length",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        400,
+    ),
     ("two lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", 400),
     ("two equal lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", 400),
     ("a list of lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 33, 33\r\n\r\n", 400),
@@ -38,7 +44,11 @@ const REFUSED: &[(&str, &[u8], u16)] = &[
     ("a coding before chunked", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400),
     ("a coding like chunked", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 400),
     ("identity", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", 400),
-    ("two transfer codings", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    (
+        "two transfer codings",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
     ("an empty transfer coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", 400),
     ("a bare LF behind a header", b"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", 400),
     ("a bare LF behind the request line", b"GET / HTTP/1.1\nHost: a\r\n\r\n", 400),
@@ -70,7 +80,11 @@ const REFUSED: &[(&str, &[u8], u16)] = &[
     ("HTTP/2's preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     ("HTTP/1.2", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
     ("a tunnel", b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    ("two Authorizations", b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", 400),
+    (
+        "two Authorizations",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+        400,
+    ),
     ("two x-api-keys", b"GET / HTTP/1.1\r\nHost: a\r\nx-api-key: a\r\nx-api-key: b\r\n\r\n", 400),
     ("two content types", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n\r\n", 400),
     ("a TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
@@ -88,23 +102,15 @@ fn a_refused_head_is_never_taken_for_an_unfinished_one_once_it_is_whole() {
     for (what, head, _) in REFUSED {
         for cut in 0..head.len() {
             let early = parse_request(&head[..cut], &mut Vec::new());
-            assert!(
-                !matches!(early, Ok(Some(_))),
-                "{what}: accepted after {cut} bytes"
-            );
+            assert!(!matches!(early, Ok(Some(_))), "{what}: accepted after {cut} bytes");
         }
     }
 }
 
 #[test]
 fn a_refusal_says_what_is_wrong() {
-    let refusal = parse("GET / HTTP/1.1\r\nX: y\r\n\r\n")
-        .unwrap_err()
-        .refusal();
-    assert_eq!(
-        (refusal.code, refusal.message.as_ref()),
-        (Code::BadFraming, "The request head is malformed: no Host.")
-    );
+    let refusal = parse("GET / HTTP/1.1\r\nX: y\r\n\r\n").unwrap_err().refusal();
+    assert_eq!((refusal.code, refusal.message.as_ref()), (Code::BadFraming, "The request head is malformed: no Host."));
     assert_eq!(HeadError::TooLarge.refusal().code, Code::HeadTooLarge);
 }
 
@@ -126,11 +132,7 @@ fn a_head_of_16_kib_passes_and_one_more_byte_is_too_large() {
     };
     assert_eq!(good(&of(HEAD_BYTES_MAX)).len as usize, HEAD_BYTES_MAX);
     assert_eq!(parse(&of(HEAD_BYTES_MAX + 1)), Err(HeadError::TooLarge));
-    assert_eq!(
-        parse(&of(HEAD_BYTES_MAX + 1)[..HEAD_BYTES_MAX]),
-        Err(HeadError::TooLarge),
-        "known before it is whole"
-    );
+    assert_eq!(parse(&of(HEAD_BYTES_MAX + 1)[..HEAD_BYTES_MAX]), Err(HeadError::TooLarge), "known before it is whole");
     assert_eq!(parse(&of(HEAD_BYTES_MAX)[..HEAD_BYTES_MAX - 1]), Ok(None));
 }
 
@@ -142,10 +144,7 @@ fn a_whole_request_is_understood() {
     let of = |span: Span| std::str::from_utf8(span.of(text.as_bytes())).unwrap();
     assert_eq!(head.len as usize, text.find("{\"a").unwrap());
     assert_eq!((head.method, of(head.method_text)), (Method::Post, "POST"));
-    assert_eq!(
-        (of(head.target), of(head.path)),
-        ("/v1/chat/completions?a=b", "/v1/chat/completions")
-    );
+    assert_eq!((of(head.target), of(head.path)), ("/v1/chat/completions?a=b", "/v1/chat/completions"));
     assert_eq!(head.query.map(of), Some("a=b"));
     assert_eq!(head.framing, Framing::Length(12));
     assert!(head.keep_alive && head.expect_continue && !head.is_preflight);
@@ -171,24 +170,13 @@ fn an_unfinished_head_asks_for_more_at_every_byte() {
 fn the_key_is_looked_for_in_three_places() {
     let key = |lines: &str| {
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
-        good(&text)
-            .key
-            .map(|span| String::from_utf8(span.of(text.as_bytes()).to_vec()).unwrap())
+        good(&text).key.map(|span| String::from_utf8(span.of(text.as_bytes()).to_vec()).unwrap())
     };
     assert_eq!(key("").as_deref(), None);
-    assert_eq!(
-        key("x-goog-api-key: g\r\nx-api-key: x\r\nauthorization: Bearer b\r\n").as_deref(),
-        Some("b")
-    );
-    assert_eq!(
-        key("x-goog-api-key: g\r\nx-api-key: x\r\n").as_deref(),
-        Some("x")
-    );
+    assert_eq!(key("x-goog-api-key: g\r\nx-api-key: x\r\nauthorization: Bearer b\r\n").as_deref(), Some("b"));
+    assert_eq!(key("x-goog-api-key: g\r\nx-api-key: x\r\n").as_deref(), Some("x"));
     assert_eq!(key("X-Goog-Api-Key: g\r\n").as_deref(), Some("g"));
-    assert_eq!(
-        key("authorization: Basic dTpw\r\nx-api-key: x\r\n").as_deref(),
-        Some("x")
-    );
+    assert_eq!(key("authorization: Basic dTpw\r\nx-api-key: x\r\n").as_deref(), Some("x"));
     assert_eq!(key("authorization: Bearer \r\n").as_deref(), None);
     assert_eq!(key("authorization: Bearerb\r\n").as_deref(), None);
 }
@@ -230,55 +218,25 @@ fn connection_expectation_and_encoding() {
     let head = |lines: &str| good(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
     assert!(!head("Connection: foo, Close\r\n").keep_alive);
     assert!(head("Connection: keep-alive\r\n").keep_alive);
-    assert!(
-        !head("Expect: 100-continue\r\n").expect_continue,
-        "there is no body to wait for"
-    );
+    assert!(!head("Expect: 100-continue\r\n").expect_continue, "there is no body to wait for");
     assert_eq!(head("Content-Length: 0\r\n").framing, Framing::None);
-    assert_eq!(
-        head("Content-Encoding: identity\r\n").content_encoding,
-        None
-    );
-    assert!(
-        head("Content-Encoding: gzip\r\n")
-            .content_encoding
-            .is_some()
-    );
+    assert_eq!(head("Content-Encoding: identity\r\n").content_encoding, None);
+    assert!(head("Content-Encoding: gzip\r\n").content_encoding.is_some());
     assert_eq!(
         head("Upgrade: websocket\r\nConnection: Upgrade\r\n").framing,
         Framing::None,
         "an Upgrade that we do not know is ignored"
     );
-    assert!(
-        head("X-Request-Id: a b\r\n").client_request_id.is_none(),
-        "not visible ASCII"
-    );
-    assert!(
-        head(&format!("X-Request-Id: {}\r\n", "a".repeat(129)))
-            .client_request_id
-            .is_none(),
-        "too long"
-    );
-    assert!(
-        head("X-Client-Request-Id: a\r\n")
-            .client_request_id
-            .is_some()
-    );
+    assert!(head("X-Request-Id: a b\r\n").client_request_id.is_none(), "not visible ASCII");
+    assert!(head(&format!("X-Request-Id: {}\r\n", "a".repeat(129))).client_request_id.is_none(), "too long");
+    assert!(head("X-Client-Request-Id: a\r\n").client_request_id.is_some());
 }
 
 #[test]
 fn a_preflight_is_recognised() {
     let head = |text: &str| good(text).is_preflight;
-    assert!(head(
-        "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: o\r\nAccess-Control-Request-Method: POST\r\n\r\n"
-    ));
+    assert!(head("OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: o\r\nAccess-Control-Request-Method: POST\r\n\r\n"));
     assert!(!head("OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: o\r\n\r\n"));
-    assert!(!head(
-        "POST / HTTP/1.1\r\nHost: a\r\nOrigin: o\r\nAccess-Control-Request-Method: POST\r\n\r\n"
-    ));
-    assert!(
-        parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
-            .unwrap()
-            .is_some()
-    );
+    assert!(!head("POST / HTTP/1.1\r\nHost: a\r\nOrigin: o\r\nAccess-Control-Request-Method: POST\r\n\r\n"));
+    assert!(parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").unwrap().is_some());
 }

@@ -44,17 +44,11 @@ fn unescape(escape: &[u8]) -> (char, usize) {
             if let Some(character) = char::from_u32(first) {
                 return (character, 6);
             }
-            let second = escape
-                .get(6..)
-                .and_then(code_unit)
-                .filter(|unit| (0xdc00..0xe000).contains(unit));
+            let second = escape.get(6..).and_then(code_unit).filter(|unit| (0xdc00..0xe000).contains(unit));
             match second {
                 Some(second) if first < 0xdc00 => {
                     let scalar = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                    (
-                        char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER),
-                        12,
-                    )
+                    (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
                 }
                 _ => (char::REPLACEMENT_CHARACTER, 6),
             }
@@ -67,9 +61,7 @@ fn unescape(escape: &[u8]) -> (char, usize) {
 /// The four hex digits of a `\uXXXX`.
 fn code_unit(escape: &[u8]) -> Option<u32> {
     let digits = escape.strip_prefix(b"\\u")?.get(..4)?;
-    digits.iter().try_fold(0, |unit, digit| {
-        Some(unit << 4 | char::from(*digit).to_digit(16)?)
-    })
+    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
 impl<'b> Text<'b> {
@@ -104,11 +96,7 @@ impl<'b> Text<'b> {
 
     /// Whether it stands for exactly these bytes.
     pub fn is(&self, bytes: &[u8]) -> bool {
-        if self.escaped {
-            Key::of(*self).is(bytes)
-        } else {
-            self.raw == bytes
-        }
+        if self.escaped { Key::of(*self).is(bytes) } else { self.raw == bytes }
     }
 
     pub fn starts_with(&self, prefix: &[u8]) -> bool {
@@ -140,11 +128,7 @@ pub struct Key<'b> {
 impl<'b> Key<'b> {
     #[inline]
     pub fn of(text: Text<'b>) -> Self {
-        let mut key = Self {
-            text,
-            decoded: [0; KEY_BYTES_MAX],
-            len: 0,
-        };
+        let mut key = Self { text, decoded: [0; KEY_BYTES_MAX], len: 0 };
         if text.escaped {
             key.decode();
         }
@@ -171,11 +155,7 @@ impl<'b> Key<'b> {
 
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        if self.text.escaped {
-            self.decoded.get(..self.len).unwrap_or_default()
-        } else {
-            self.text.raw
-        }
+        if self.text.escaped { self.decoded.get(..self.len).unwrap_or_default() } else { self.text.raw }
     }
 
     fn is(&self, bytes: &[u8]) -> bool {

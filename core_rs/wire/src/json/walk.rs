@@ -17,10 +17,7 @@ pub fn each_member<'b>(
 }
 
 /// Calls `on` for each object of the array that starts here; anything else is passed over.
-pub fn each_object<'b>(
-    scanner: &mut Scanner<'b>,
-    mut on: impl FnMut(&mut Scanner<'b>) -> Result<()>,
-) -> Result<()> {
+pub fn each_object<'b>(scanner: &mut Scanner<'b>, mut on: impl FnMut(&mut Scanner<'b>) -> Result<()>) -> Result<()> {
     if scanner.kind()? != Kind::Array {
         return scanner.skip();
     }

@@ -25,34 +25,19 @@ type Checked = std::result::Result<(), &'static str>;
 
 impl Content {
     /// The member that carries the endpoint's input; the scanner stands on its value.
-    pub(super) fn read(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        endpoint: Endpoint,
-    ) -> Result<Checked> {
+    pub(super) fn read(&mut self, scanner: &mut Scanner<'_>, endpoint: Endpoint) -> Result<Checked> {
         match endpoint {
             Endpoint::Chat => self.messages(scanner),
             Endpoint::Audio => self.speech(scanner),
             Endpoint::Images => {
                 let is_string = scanner.kind()? == Kind::String;
                 self.text(scanner)?;
-                Ok(if is_string {
-                    Ok(())
-                } else {
-                    Err("must be a string")
-                })
+                Ok(if is_string { Ok(()) } else { Err("must be a string") })
             }
-            Endpoint::Completions
-            | Endpoint::Embeddings
-            | Endpoint::Moderations
-            | Endpoint::Rerank => {
+            Endpoint::Completions | Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => {
                 let fits = matches!(scanner.kind()?, Kind::String | Kind::Array);
                 self.inputs(scanner)?;
-                Ok(if fits {
-                    Ok(())
-                } else {
-                    Err("must be a string or an array")
-                })
+                Ok(if fits { Ok(()) } else { Err("must be a string or an array") })
             }
         }
     }
@@ -76,11 +61,7 @@ impl Content {
                 scanner.skip()?;
             }
         }
-        Ok(if self.messages == before {
-            Err("must not be empty")
-        } else {
-            checked
-        })
+        Ok(if self.messages == before { Err("must not be empty") } else { checked })
     }
 
     fn message(&mut self, scanner: &mut Scanner<'_>) -> Result<()> {

@@ -30,11 +30,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    const EMPTY: Self = Self {
-        pieces: [Piece::Body(Span { start: 0, end: 0 }); PIECES_MAX],
-        count: 0,
-        total_bytes: 0,
-    };
+    const EMPTY: Self = Self { pieces: [Piece::Body(Span { start: 0, end: 0 }); PIECES_MAX], count: 0, total_bytes: 0 };
 
     fn push(&mut self, piece: Piece) {
         let (Piece::Body(span) | Piece::Scratch(span)) = piece;
@@ -49,18 +45,11 @@ impl Plan {
     }
 
     /// The bytes of the new body, in order.
-    pub fn parts<'a>(
-        &'a self,
-        body: &'a [u8],
-        scratch: &'a [u8],
-    ) -> impl Iterator<Item = &'a [u8]> {
-        self.pieces
-            .iter()
-            .take(self.count)
-            .map(move |piece| match piece {
-                Piece::Body(span) => span.of(body),
-                Piece::Scratch(span) => span.of(scratch),
-            })
+    pub fn parts<'a>(&'a self, body: &'a [u8], scratch: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.pieces.iter().take(self.count).map(move |piece| match piece {
+            Piece::Body(span) => span.of(body),
+            Piece::Scratch(span) => span.of(scratch),
+        })
     }
 }
 
@@ -99,27 +88,21 @@ pub fn plan(
     }
     let add_limit = max_tokens.filter(|_| stated.iter().all(Option::is_none));
     if add_options || add_limit.is_some() {
-        edits.replace(
-            Span {
-                start: facts.insert_at,
-                end: facts.insert_at,
-            },
-            |text| {
-                if add_options {
-                    text.extend_from_slice(b"\"stream_options\":{\"include_usage\":true}");
-                }
-                if add_options && add_limit.is_some() {
-                    text.push(b',');
-                }
-                if let Some(limit) = add_limit {
-                    text.extend_from_slice(b"\"max_tokens\":");
-                    push_number(text, limit);
-                }
-                if !closes_next(body, facts.insert_at) {
-                    text.push(b',');
-                }
-            },
-        );
+        edits.replace(Span { start: facts.insert_at, end: facts.insert_at }, |text| {
+            if add_options {
+                text.extend_from_slice(b"\"stream_options\":{\"include_usage\":true}");
+            }
+            if add_options && add_limit.is_some() {
+                text.push(b',');
+            }
+            if let Some(limit) = add_limit {
+                text.extend_from_slice(b"\"max_tokens\":");
+                push_number(text, limit);
+            }
+            if !closes_next(body, facts.insert_at) {
+                text.push(b',');
+            }
+        });
     }
     edits.plan(body)
 }
@@ -127,24 +110,16 @@ pub fn plan(
 fn include_usage(edits: &mut Edits<'_>, body: &[u8], stated: IncludeUsage) {
     match stated {
         IncludeUsage::True | IncludeUsage::NoOptions => {}
-        IncludeUsage::False { value } => {
-            edits.replace(value, |text| text.extend_from_slice(b"true"))
+        IncludeUsage::False { value } => edits.replace(value, |text| text.extend_from_slice(b"true")),
+        IncludeUsage::Null { value } => {
+            edits.replace(value, |text| text.extend_from_slice(b"{\"include_usage\":true}"))
         }
-        IncludeUsage::Null { value } => edits.replace(value, |text| {
-            text.extend_from_slice(b"{\"include_usage\":true}")
+        IncludeUsage::Absent { insert_at } => edits.replace(Span { start: insert_at, end: insert_at }, |text| {
+            text.extend_from_slice(b"\"include_usage\":true");
+            if !closes_next(body, insert_at) {
+                text.push(b',');
+            }
         }),
-        IncludeUsage::Absent { insert_at } => edits.replace(
-            Span {
-                start: insert_at,
-                end: insert_at,
-            },
-            |text| {
-                text.extend_from_slice(b"\"include_usage\":true");
-                if !closes_next(body, insert_at) {
-                    text.push(b',');
-                }
-            },
-        ),
     }
 }
 
@@ -171,21 +146,14 @@ pub(crate) struct Edits<'s> {
 impl<'s> Edits<'s> {
     pub(crate) fn new(scratch: &'s mut Vec<u8>) -> Self {
         scratch.clear();
-        Self {
-            scratch,
-            list: [Edit::default(); EDITS_MAX],
-            count: 0,
-        }
+        Self { scratch, list: [Edit::default(); EDITS_MAX], count: 0 }
     }
 
     pub(crate) fn replace(&mut self, old: Span, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.scratch.len();
         write(self.scratch);
         if let Some(slot) = self.list.get_mut(self.count) {
-            *slot = Edit {
-                old,
-                new: Span::new(start, self.scratch.len()),
-            };
+            *slot = Edit { old, new: Span::new(start, self.scratch.len()) };
             self.count += 1;
         }
     }
@@ -199,17 +167,11 @@ impl<'s> Edits<'s> {
         let mut plan = Plan::EMPTY;
         let mut from = 0;
         for edit in self.list.iter().take(self.count) {
-            plan.push(Piece::Body(Span {
-                start: from,
-                end: edit.old.start,
-            }));
+            plan.push(Piece::Body(Span { start: from, end: edit.old.start }));
             plan.push(Piece::Scratch(edit.new));
             from = edit.old.end;
         }
-        plan.push(Piece::Body(Span {
-            start: from,
-            end: to_u32(body.len()),
-        }));
+        plan.push(Piece::Body(Span { start: from, end: to_u32(body.len()) }));
         plan
     }
 
@@ -222,32 +184,16 @@ impl<'s> Edits<'s> {
         let Some(index) = (0..self.count.saturating_sub(1)).min_by_key(gap_behind) else {
             return;
         };
-        let Some([left, right]) = self
-            .list
-            .get(index..index + 2)
-            .and_then(|pair| <[Edit; 2]>::try_from(pair).ok())
+        let Some([left, right]) = self.list.get(index..index + 2).and_then(|pair| <[Edit; 2]>::try_from(pair).ok())
         else {
             return;
         };
         let start = self.scratch.len();
-        self.scratch
-            .extend_from_within(left.new.start as usize..left.new.end as usize);
-        self.scratch.extend_from_slice(
-            Span {
-                start: left.old.end,
-                end: right.old.start,
-            }
-            .of(body),
-        );
-        self.scratch
-            .extend_from_within(right.new.start as usize..right.new.end as usize);
-        let merged = Edit {
-            old: Span {
-                start: left.old.start,
-                end: right.old.end,
-            },
-            new: Span::new(start, self.scratch.len()),
-        };
+        self.scratch.extend_from_within(left.new.start as usize..left.new.end as usize);
+        self.scratch.extend_from_slice(Span { start: left.old.end, end: right.old.start }.of(body));
+        self.scratch.extend_from_within(right.new.start as usize..right.new.end as usize);
+        let merged =
+            Edit { old: Span { start: left.old.start, end: right.old.end }, new: Span::new(start, self.scratch.len()) };
         self.list.copy_within(index + 1..self.count, index);
         if let Some(slot) = self.list.get_mut(index) {
             *slot = merged;

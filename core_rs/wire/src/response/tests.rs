@@ -41,84 +41,39 @@ fn an_ambiguous_head_is_refused() {
 fn too_many_lines_or_bytes_are_refused() {
     let lines: String = (0..65).map(|at| format!("X-{at}: y\r\n")).collect();
     assert!(parse(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n")).is_err());
-    assert!(
-        parse(&format!(
-            "HTTP/1.1 200 OK\r\nX: {}",
-            "y".repeat(HEAD_BYTES_MAX)
-        ))
-        .is_err()
-    );
+    assert!(parse(&format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(HEAD_BYTES_MAX))).is_err());
 }
 
 #[test]
 fn framing_follows_status_and_headers() {
     let framing = |text: &str| good(text).framing;
-    assert_eq!(
-        framing("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"),
-        ResponseFraming::Length(3)
-    );
-    assert_eq!(
-        framing("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-        ResponseFraming::None
-    );
-    assert_eq!(
-        framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"),
-        ResponseFraming::Chunked
-    );
-    assert_eq!(
-        framing("HTTP/1.1 200 OK\r\n\r\n"),
-        ResponseFraming::UntilClose
-    );
-    assert_eq!(
-        framing("HTTP/1.1 204 No Content\r\n\r\n"),
-        ResponseFraming::None
-    );
-    assert_eq!(
-        framing("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
-        ResponseFraming::None
-    );
-    assert_eq!(
-        framing("HTTP/1.1 100 Continue\r\n\r\n"),
-        ResponseFraming::None
-    );
-    assert_eq!(
-        good("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
-            .answering_head()
-            .framing,
-        ResponseFraming::None
-    );
+    assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), ResponseFraming::Length(3));
+    assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), ResponseFraming::None);
+    assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"), ResponseFraming::Chunked);
+    assert_eq!(framing("HTTP/1.1 200 OK\r\n\r\n"), ResponseFraming::UntilClose);
+    assert_eq!(framing("HTTP/1.1 204 No Content\r\n\r\n"), ResponseFraming::None);
+    assert_eq!(framing("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"), ResponseFraming::None);
+    assert_eq!(framing("HTTP/1.1 100 Continue\r\n\r\n"), ResponseFraming::None);
+    assert_eq!(good("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n").answering_head().framing, ResponseFraming::None);
 }
 
 #[test]
 fn a_connection_is_kept_only_when_both_could_use_it_again() {
     let keep = |text: &str| good(text).keep_alive;
     assert!(keep("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"));
-    assert!(!keep(
-        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"
-    ));
+    assert!(!keep("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"));
     assert!(!keep("HTTP/1.1 200 OK\r\n\r\n"));
     assert!(!keep("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n"));
-    assert!(keep(
-        "HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\n"
-    ));
+    assert!(keep("HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\n"));
 }
 
 #[test]
 fn content_kinds() {
     let kind = |value: &str| good(&format!("HTTP/1.1 200 OK\r\n{value}\r\n")).content;
     assert_eq!(kind(""), ContentKind::Missing);
-    assert_eq!(
-        kind("Content-Type: Application/JSON; charset=utf-8\r\n"),
-        ContentKind::Json
-    );
-    assert_eq!(
-        kind("Content-Type: application/problem+json\r\n"),
-        ContentKind::Json
-    );
-    assert_eq!(
-        kind("Content-Type: text/event-stream;charset=utf-8\r\n"),
-        ContentKind::EventStream
-    );
+    assert_eq!(kind("Content-Type: Application/JSON; charset=utf-8\r\n"), ContentKind::Json);
+    assert_eq!(kind("Content-Type: application/problem+json\r\n"), ContentKind::Json);
+    assert_eq!(kind("Content-Type: text/event-stream;charset=utf-8\r\n"), ContentKind::EventStream);
     assert_eq!(kind("Content-Type: text/html\r\n"), ContentKind::Other);
     assert_eq!(kind("Content-Type: audio/mpeg\r\n"), ContentKind::Other);
     assert!(good("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n").content_encoded);
@@ -130,10 +85,7 @@ fn retry_after_in_seconds() {
     let retry = |lines: &str| good(&format!("HTTP/1.1 429 X\r\n{lines}\r\n")).retry_after_s;
     assert_eq!(retry("Retry-After: 3\r\nretry-after-ms: 2100\r\n"), Some(3));
     assert_eq!(retry("retry-after-ms: 2100\r\n"), Some(3));
-    assert_eq!(
-        retry("Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n"),
-        None
-    );
+    assert_eq!(retry("Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n"), None);
     assert_eq!(retry("Retry-After: 99999999999\r\n"), None);
 }
 
@@ -145,20 +97,11 @@ fn only_listed_headers_reach_the_caller() {
     let mut pass = Vec::new();
     parse_response(text.as_bytes(), &mut pass).unwrap().unwrap();
     let passed = String::from_utf8(pass).unwrap();
-    let names: Vec<&str> = passed
-        .lines()
-        .filter_map(|line| line.split(':').next())
-        .collect();
+    let names: Vec<&str> = passed.lines().filter_map(|line| line.split(':').next()).collect();
     // Cache-Control is named by a Connection that comes behind it.
     assert_eq!(
         names,
-        [
-            "Content-Type",
-            "openai-processing-ms",
-            "openai-version",
-            "Content-Language",
-            "Content-Disposition"
-        ]
+        ["Content-Type", "openai-processing-ms", "openai-version", "Content-Language", "Content-Disposition"]
     );
 }
 
@@ -167,13 +110,8 @@ fn the_control_planes_headers_pass_but_for_the_connections_own() {
     let text = "HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 3\r\nDate: d\r\nConnection: X-Hop\r\nX-Hop: h\r\n\
                 X-Tollway-Node-Token: t\r\nKeep-Alive: 5\r\nLocation: /x\r\n\r\n";
     let mut pass = Vec::new();
-    parse_proxied_response(text.as_bytes(), &mut pass)
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        String::from_utf8(pass).unwrap(),
-        "Set-Cookie: a\r\nSet-Cookie: b\r\nDate: d\r\nLocation: /x\r\n"
-    );
+    parse_proxied_response(text.as_bytes(), &mut pass).unwrap().unwrap();
+    assert_eq!(String::from_utf8(pass).unwrap(), "Set-Cookie: a\r\nSet-Cookie: b\r\nDate: d\r\nLocation: /x\r\n");
 }
 
 #[test]

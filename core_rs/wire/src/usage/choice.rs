@@ -16,12 +16,8 @@ pub(crate) fn choice(scanner: &mut Scanner<'_>) -> Result<Choice> {
     let mut choice = Choice::default();
     each_member(scanner, |key, scanner| {
         match key {
-            b"index" if scanner.kind()? == Kind::Number => {
-                choice.index = scanner.unsigned()?.unwrap_or(u64::MAX)
-            }
-            b"finish_reason" if scanner.kind()? == Kind::String => {
-                choice.finished = !scanner.string()?.raw.is_empty()
-            }
+            b"index" if scanner.kind()? == Kind::Number => choice.index = scanner.unsigned()?.unwrap_or(u64::MAX),
+            b"finish_reason" if scanner.kind()? == Kind::String => choice.finished = !scanner.string()?.raw.is_empty(),
             b"delta" | b"message" => choice.text_bytes += message(scanner)?,
             b"text" => choice.text_bytes += text(scanner)?,
             _ => scanner.skip()?,
@@ -94,9 +90,5 @@ fn call(scanner: &mut Scanner<'_>) -> Result<u64> {
 
 #[inline]
 fn text(scanner: &mut Scanner<'_>) -> Result<u64> {
-    if scanner.kind()? == Kind::String {
-        Ok(scanner.string()?.decoded_len())
-    } else {
-        scanner.skip().map(|()| 0)
-    }
+    if scanner.kind()? == Kind::String { Ok(scanner.string()?.decoded_len()) } else { scanner.skip().map(|()| 0) }
 }
