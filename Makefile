@@ -53,7 +53,7 @@ lint: dev ## Check format, lints, types, floors and the core's stub
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd control && ../$(BIN)/python -m mypy.stubtest tollway._core
+	cd control && MYPY_CACHE_DIR=../.mypy_cache ../$(BIN)/python -m mypy.stubtest tollway._core
 
 format: $(STAMPS)/dev ## Format Rust and Python, and apply the safe fixes
 	cargo fmt --all

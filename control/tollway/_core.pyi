@@ -1,9 +1,14 @@
 """The Rust core as Python sees it: one class and one function, bytes in, bytes out. Every call releases the GIL."""
 
+from typing import Self, final
+
+__all__ = ["Core", "simulator"]
+
+@final
 class Core:
     """The data plane of one process. `config` is the JSON of ARCHITECTURE.md; ValueError names the field that is wrong."""
 
-    def __init__(self, config: bytes) -> None: ...
+    def __new__(cls, config: bytes) -> Self: ...
     def start(self) -> None:
         """Starts the core's threads on the sockets it was given."""
 
