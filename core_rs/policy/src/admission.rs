@@ -38,11 +38,7 @@ pub struct Caller<'s> {
 /// # Errors
 /// 401 for a key that is unknown, disabled or expired, 403 for a disabled account.
 #[inline]
-pub fn authenticate<'s>(
-    snapshot: &'s Snapshot,
-    digest: &Digest,
-    wall_s: u32,
-) -> Result<Caller<'s>, Refusal> {
+pub fn authenticate<'s>(snapshot: &'s Snapshot, digest: &Digest, wall_s: u32) -> Result<Caller<'s>, Refusal> {
     let (key, rare) = snapshot.key(digest).ok_or_else(Refusal::invalid_api_key)?;
     if key.flags & FLAG_ENABLED == 0 {
         return Err(Refusal::new(
@@ -51,15 +47,10 @@ pub fn authenticate<'s>(
         ));
     }
     if key.expires_s != 0 && key.expires_s <= wall_s {
-        return Err(Refusal::new(
-            Code::KeyExpired,
-            "This API key has expired. Make a new one in the portal.",
-        ));
+        return Err(Refusal::new(Code::KeyExpired, "This API key has expired. Make a new one in the portal."));
     }
     // A record without its account cannot be built; should it be, the key is as good as unknown.
-    let account = snapshot
-        .account(key.account)
-        .ok_or_else(Refusal::invalid_api_key)?;
+    let account = snapshot.account(key.account).ok_or_else(Refusal::invalid_api_key)?;
     if !account.enabled {
         return Err(Refusal::new(
             Code::AccountDisabled,
@@ -67,19 +58,9 @@ pub fn authenticate<'s>(
         ));
     }
     let named = rare.map_or(NO_GROUP, |rare| rare.group);
-    let place = if named == NO_GROUP {
-        account.group
-    } else {
-        named
-    };
+    let place = if named == NO_GROUP { account.group } else { named };
     let group = snapshot.group(place).zip(account.group_requests(place));
-    Ok(Caller {
-        snapshot,
-        key,
-        rare,
-        account,
-        group,
-    })
+    Ok(Caller { snapshot, key, rare, account, group })
 }
 
 impl<'s> Caller<'s> {
@@ -113,10 +94,7 @@ impl<'s> Caller<'s> {
         if allowed == 0 || allowed & endpoint.bit() != 0 {
             return Ok(());
         }
-        let message = format!(
-            "This API key may not use the endpoint '{}'. Use a key that may.",
-            endpoint.as_str()
-        );
+        let message = format!("This API key may not use the endpoint '{}'. Use a key that may.", endpoint.as_str());
         Err(Refusal::new(Code::EndpointNotAllowed, message))
     }
 
@@ -126,11 +104,8 @@ impl<'s> Caller<'s> {
     /// 404 for one that is unknown, disabled or out of this key's reach; 400 for one of another kind, or one that has no price yet.
     #[inline]
     pub fn model(&self, name: &[u8], endpoint: Endpoint) -> Result<&'s Arc<Model>, Refusal> {
-        let model = self
-            .snapshot
-            .model(name)
-            .filter(|model| self.reaches(model))
-            .ok_or_else(|| model_not_found(name))?;
+        let model =
+            self.snapshot.model(name).filter(|model| self.reaches(model)).ok_or_else(|| model_not_found(name))?;
         if !endpoint.serves(model.kind) {
             return Err(wrong_kind(model, endpoint));
         }
@@ -139,10 +114,7 @@ impl<'s> Caller<'s> {
                 "The model '{}' has no price yet, so it cannot be called. Ask the operator of this gateway.",
                 model.name
             );
-            return Err(Refusal {
-                param: Some("model"),
-                ..Refusal::new(Code::ModelPriceMissing, message)
-            });
+            return Err(Refusal { param: Some("model"), ..Refusal::new(Code::ModelPriceMissing, message) });
         }
         Ok(model)
     }
@@ -150,10 +122,7 @@ impl<'s> Caller<'s> {
     /// Every model that this key may call.
     pub fn models(&self) -> impl Iterator<Item = &'s Arc<Model>> + use<'s> {
         let caller = *self;
-        self.snapshot
-            .models()
-            .iter()
-            .filter(move |model| caller.reaches(model) && is_priced(model))
+        self.snapshot.models().iter().filter(move |model| caller.reaches(model) && is_priced(model))
     }
 
     fn reaches(&self, model: &Model) -> bool {
@@ -187,10 +156,7 @@ impl<'s> Caller<'s> {
     #[must_use]
     #[inline]
     pub fn multiplier_micro(&self) -> u64 {
-        self.group
-            .map_or(crate::money::MULTIPLIER_ONE_MICRO, |(group, _)| {
-                group.multiplier_micro
-            })
+        self.group.map_or(crate::money::MULTIPLIER_ONE_MICRO, |(group, _)| group.multiplier_micro)
     }
 }
 
@@ -199,26 +165,18 @@ fn is_priced(model: &Model) -> bool {
 }
 
 fn model_not_found(name: &[u8]) -> Refusal {
-    let shown: String = String::from_utf8_lossy(name)
-        .chars()
-        .take(ECHO_CHARS_MAX)
-        .collect();
+    let shown: String = String::from_utf8_lossy(name).chars().take(ECHO_CHARS_MAX).collect();
     let message = format!(
         "The model '{shown}' does not exist, or this API key may not call it. GET /v1/models lists those it may."
     );
-    Refusal {
-        param: Some("model"),
-        ..Refusal::new(Code::ModelNotFound, message)
-    }
+    Refusal { param: Some("model"), ..Refusal::new(Code::ModelNotFound, message) }
 }
 
 fn wrong_kind(model: &Model, endpoint: Endpoint) -> Refusal {
     let (name, kind, endpoint) = (&model.name, model.kind.as_str(), endpoint.as_str());
     Refusal::invalid(
         "model",
-        format!(
-            "The model '{name}' is of kind '{kind}' and cannot be called at the endpoint '{endpoint}'."
-        ),
+        format!("The model '{name}' is of kind '{kind}' and cannot be called at the endpoint '{endpoint}'."),
     )
 }
 
@@ -237,20 +195,12 @@ impl<'s> Caller<'s> {
     where
         's: 'a,
     {
-        let gate = |scope, rpm, state: &'a LimitState| {
-            LimitSpec::per_minute(rpm).map(|spec| Gate { scope, spec, state })
-        };
+        let gate =
+            |scope, rpm, state: &'a LimitState| LimitSpec::per_minute(rpm).map(|spec| Gate { scope, spec, state });
         [
-            self.snapshot
-                .line(self.key.line)
-                .and_then(|line| gate(Scope::Key, self.key.rpm, &line.requests)),
-            gate(
-                Scope::Account,
-                self.account.rpm,
-                &self.account.live.requests,
-            ),
-            self.group
-                .and_then(|(group, state)| gate(Scope::Group, group.rpm, state)),
+            self.snapshot.line(self.key.line).and_then(|line| gate(Scope::Key, self.key.rpm, &line.requests)),
+            gate(Scope::Account, self.account.rpm, &self.account.live.requests),
+            self.group.and_then(|(group, state)| gate(Scope::Group, group.rpm, state)),
             model.and_then(|model| gate(Scope::Model, model.rpm, &model.live.requests)),
         ]
     }
@@ -298,11 +248,7 @@ impl<'s> Caller<'s> {
     /// The tightest limit on requests of the key, its account and its group, for `x-ratelimit-*`.
     #[must_use]
     pub fn limit_view(&self, now_ns: u64) -> Option<LimitView> {
-        let views = self
-            .gates(None)
-            .into_iter()
-            .flatten()
-            .map(|gate| gate.state.view(gate.spec, now_ns));
+        let views = self.gates(None).into_iter().flatten().map(|gate| gate.state.view(gate.spec, now_ns));
         views.min_by_key(|view| (view.remaining, view.limit))
     }
 }
@@ -315,9 +261,8 @@ fn limited(gate: &Gate<'_>, not_now: NotNow) -> Refusal {
     };
     let (scope, limit) = (gate.scope.as_str(), gate.spec.limit());
     let wait_ms = retry_after_ns.div_ceil(1_000_000);
-    let message = format!(
-        "The limit of {limit} requests per minute of this {scope} is reached. Retry in {wait_ms} ms."
-    );
+    let message =
+        format!("The limit of {limit} requests per minute of this {scope} is reached. Retry in {wait_ms} ms.");
     Refusal::limited(gate.scope, LimitKind::Requests, retry_after_ns, message)
 }
 

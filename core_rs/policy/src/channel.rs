@@ -55,9 +55,7 @@ pub fn pick<'m>(model: &'m Model, tried: &[u16], random: u64) -> Option<(u16, &'
     let usable = || {
         let numbered = (0u16..).zip(model.channels.iter());
         numbered.filter(|(index, channel)| {
-            channel.upstream.enabled
-                && channel.upstream.provider.speaks_openai()
-                && !tried.contains(index)
+            channel.upstream.enabled && channel.upstream.provider.speaks_openai() && !tried.contains(index)
         })
     };
     let priority = usable().map(|(_, channel)| channel.priority).min()?;
@@ -83,12 +81,7 @@ fn scaled(random: u64, bound: u64) -> u64 {
 
 /// Whether to try another channel. Says yes at most as often as the upstream's budget allows; a yes is taken from the budget.
 #[must_use]
-pub fn may_retry(
-    failure: AttemptFailure,
-    attempts_made: u32,
-    budget: &RetryBudget,
-    now_ns: u64,
-) -> bool {
+pub fn may_retry(failure: AttemptFailure, attempts_made: u32, budget: &RetryBudget, now_ns: u64) -> bool {
     attempts_made <= RETRIES_MAX && failure.is_retryable() && budget.take_retry(now_ns)
 }
 
@@ -103,16 +96,14 @@ pub fn client_answer(failure: AttemptFailure) -> Refusal {
         AttemptFailure::Status(429) => Refusal::upstream_rate_limited(PACED_RETRY_NS),
         AttemptFailure::Status(status @ (400 | 409 | 422)) => Refusal::new(
             crate::refusal::Code::InvalidRequest,
-            format!(
-                "The model's provider refused the request as invalid (status {status}). Change the request."
-            ),
+            format!("The model's provider refused the request as invalid (status {status}). Change the request."),
         ),
         AttemptFailure::Status(status) => Refusal::upstream_error(format!(
             "The model's provider answered with status {status}. Retry, or use another model."
         )),
-        AttemptFailure::Connect => Refusal::upstream_error(
-            "The model's provider could not be reached. Retry, or use another model.",
-        ),
+        AttemptFailure::Connect => {
+            Refusal::upstream_error("The model's provider could not be reached. Retry, or use another model.")
+        }
         AttemptFailure::Reset => Refusal::upstream_error(
             "The model's provider broke off before its answer was whole. Retry, or use another model.",
         ),

@@ -83,19 +83,14 @@ has_health!(ChannelLive);
 impl ModelLive {
     #[must_use]
     pub fn new(stripes: usize) -> Self {
-        Self {
-            health: Health::new(stripes),
-            requests: LimitState::full(),
-        }
+        Self { health: Health::new(stripes), requests: LimitState::full() }
     }
 }
 
 impl ChannelLive {
     #[must_use]
     pub fn new(stripes: usize) -> Self {
-        Self {
-            health: Health::new(stripes),
-        }
+        Self { health: Health::new(stripes) }
     }
 }
 
@@ -123,16 +118,11 @@ struct Slot {
 
 impl Health {
     fn new(stripes: usize) -> Self {
-        Self {
-            stripes: (0..stripes.max(1)).map(|_| Window::new()).collect(),
-        }
+        Self { stripes: (0..stripes.max(1)).map(|_| Window::new()).collect() }
     }
 
     fn record(&self, now_s: u32, ok: bool, ttft_ms: Option<u32>) {
-        if let Some(window) = self
-            .stripes
-            .get(stripe_of_this_thread() % self.stripes.len())
-        {
+        if let Some(window) = self.stripes.get(stripe_of_this_thread() % self.stripes.len()) {
             window.record(now_s / SLOT_S + 1, ok, ttft_ms);
         }
     }
@@ -142,23 +132,12 @@ impl Health {
         let recent = |number: u32| number != 0 && now.wrapping_sub(number) < SLOTS as u32;
         let (mut requests, mut successes, mut ttfts_ms) = (0u64, 0u64, Vec::new());
         for window in &self.stripes {
-            for slot in window
-                .slots
-                .iter()
-                .filter(|slot| recent(slot.number.load(Ordering::Acquire)))
-            {
+            for slot in window.slots.iter().filter(|slot| recent(slot.number.load(Ordering::Acquire))) {
                 requests += u64::from(slot.requests.load(Ordering::Relaxed));
                 successes += u64::from(slot.successes.load(Ordering::Relaxed));
             }
-            let samples = window
-                .samples
-                .iter()
-                .map(|sample| sample.load(Ordering::Relaxed));
-            ttfts_ms.extend(
-                samples
-                    .filter(|&sample| recent((sample >> 32) as u32))
-                    .map(|sample| sample as u32),
-            );
+            let samples = window.samples.iter().map(|sample| sample.load(Ordering::Relaxed));
+            ttfts_ms.extend(samples.filter(|&sample| recent((sample >> 32) as u32)).map(|sample| sample as u32));
         }
         ttfts_ms.sort_unstable();
         let middle = ttfts_ms.len().saturating_sub(1) / 2;
@@ -194,11 +173,7 @@ impl Window {
         let slot = &self.slots[number as usize % SLOTS];
         let before = slot.number.load(Ordering::Acquire);
         // Whoever wins the turn-over empties the slot. A stripe normally has one writer; with more, a count at the turn may be lost.
-        if before != number
-            && slot
-                .number
-                .compare_exchange(before, number, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
+        if before != number && slot.number.compare_exchange(before, number, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         {
             slot.requests.store(0, Ordering::Relaxed);
             slot.successes.store(0, Ordering::Relaxed);
@@ -207,10 +182,7 @@ impl Window {
         slot.successes.fetch_add(u32::from(ok), Ordering::Relaxed);
         if let Some(ttft_ms) = ttft_ms {
             let place = self.samples_next.fetch_add(1, Ordering::Relaxed) % SAMPLES;
-            self.samples[place].store(
-                (u64::from(number) << 32) | u64::from(ttft_ms),
-                Ordering::Relaxed,
-            );
+            self.samples[place].store((u64::from(number) << 32) | u64::from(ttft_ms), Ordering::Relaxed);
         }
     }
 }

@@ -57,13 +57,13 @@ impl AccountLive {
         nano >= 0
             && self
                 .free
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| {
-                    if free >= nano {
-                        Some(free - nano)
-                    } else {
-                        None
-                    }
-                })
+                .fetch_update(
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                    |free| {
+                        if free >= nano { Some(free - nano) } else { None }
+                    },
+                )
                 .is_ok()
     }
 
@@ -78,19 +78,14 @@ impl AccountLive {
     pub fn settle(&self, hold_nano: i64, charge_nano: i64) {
         let charge_nano = charge_nano.clamp(0, hold_nano.max(0));
         self.charged.fetch_add(charge_nano, Ordering::AcqRel);
-        self.free
-            .fetch_add(hold_nano - charge_nano, Ordering::AcqRel);
+        self.free.fetch_add(hold_nano - charge_nano, Ordering::AcqRel);
     }
 
     /// Takes up to `max_nano` of what is free, to be returned to the wallet; says how much it was.
     #[must_use = "what was taken is to be reported as returned"]
     pub fn take_free(&self, max_nano: i64) -> i64 {
         let part = |free: i64| free.min(max_nano).max(0);
-        let before = self
-            .free
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| {
-                Some(free - part(free))
-            });
+        let before = self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| Some(free - part(free)));
         let taken_nano = part(before.unwrap_or(0)); // the update always has a value, so it cannot fail
         self.returned.fetch_add(taken_nano, Ordering::AcqRel);
         taken_nano

@@ -50,10 +50,7 @@ impl LimitSpec {
     pub fn per_minute(n: u32) -> Option<Self> {
         // Rounded up: the flow may be a hair slower than stated, never faster.
         let emission_ns = (n > 0).then(|| MINUTE_NS.div_ceil(u64::from(n)))?;
-        Some(Self {
-            emission_ns,
-            burst_ns: emission_ns * u64::from(n),
-        })
+        Some(Self { emission_ns, burst_ns: emission_ns * u64::from(n) })
     }
 
     /// Bucket size in units.
@@ -90,13 +87,10 @@ impl LimitState {
         let ahead_ns = |tat_ns: u64| (tat_ns.saturating_sub(now_ns)).saturating_add(width_ns);
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |tat_ns| {
-                (ahead_ns(tat_ns) <= spec.burst_ns)
-                    .then(|| tat_ns.max(now_ns).saturating_add(width_ns))
+                (ahead_ns(tat_ns) <= spec.burst_ns).then(|| tat_ns.max(now_ns).saturating_add(width_ns))
             })
             .map(drop)
-            .map_err(|tat_ns| NotNow::Wait {
-                retry_after_ns: ahead_ns(tat_ns) - spec.burst_ns,
-            })
+            .map_err(|tat_ns| NotNow::Wait { retry_after_ns: ahead_ns(tat_ns) - spec.burst_ns })
     }
 
     /// Gives back units that were taken and not used. Never more than a full bucket comes of it: TAT behind now counts as now.
@@ -104,11 +98,8 @@ impl LimitState {
     pub fn refund(&self, spec: LimitSpec, cost: u64) {
         let width_ns = cost.saturating_mul(spec.emission_ns);
         // Always Some, so the update cannot fail.
-        let _ = self
-            .0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |tat_ns| {
-                Some(tat_ns.saturating_sub(width_ns))
-            });
+        let _ =
+            self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |tat_ns| Some(tat_ns.saturating_sub(width_ns)));
     }
 
     #[must_use]

@@ -66,10 +66,7 @@ impl TokenKind {
     #[must_use]
     #[inline]
     pub const fn is_output(self) -> bool {
-        matches!(
-            self,
-            Self::Output | Self::Reasoning | Self::AudioOutput | Self::ImageOutput
-        )
+        matches!(self, Self::Output | Self::Reasoning | Self::AudioOutput | Self::ImageOutput)
     }
 }
 
@@ -118,25 +115,16 @@ impl Counts {
     }
 
     fn sum(&self, output: bool) -> u64 {
-        let kinds = TokenKind::ALL
-            .iter()
-            .filter(|kind| kind.is_output() == output);
-        kinds.fold(0, |sum: u64, kind| {
-            sum.saturating_add(self.tokens[kind.index()])
-        })
+        let kinds = TokenKind::ALL.iter().filter(|kind| kind.is_output() == output);
+        kinds.fold(0, |sum: u64, kind| sum.saturating_add(self.tokens[kind.index()]))
     }
 }
 
 impl Price {
     /// The highest price that a token of the input, or of the output, can have.
     fn highest_pico(&self, output: bool) -> u64 {
-        let kinds = TokenKind::ALL
-            .iter()
-            .filter(|kind| kind.is_output() == output);
-        kinds
-            .map(|kind| self.token_pico[kind.index()])
-            .max()
-            .unwrap_or(0)
+        let kinds = TokenKind::ALL.iter().filter(|kind| kind.is_output() == output);
+        kinds.map(|kind| self.token_pico[kind.index()]).max().unwrap_or(0)
     }
 
     fn units_pico(&self, requests: u64, images: u64, milliseconds: u64, characters: u64) -> u128 {
@@ -157,15 +145,8 @@ pub fn charge_nano(price: &Price, counts: &Counts, multiplier_micro: u64) -> i64
         .token_pico
         .iter()
         .zip(&counts.tokens)
-        .fold(0u128, |sum, (&pico, &n)| {
-            sum.saturating_add(product(pico, n))
-        });
-    let units = price.units_pico(
-        counts.requests,
-        counts.images,
-        counts.milliseconds,
-        counts.characters,
-    );
+        .fold(0u128, |sum, (&pico, &n)| sum.saturating_add(product(pico, n)));
+    let units = price.units_pico(counts.requests, counts.images, counts.milliseconds, counts.characters);
     nano_rounded_up(tokens.saturating_add(units), multiplier_micro)
 }
 
@@ -174,16 +155,8 @@ pub fn charge_nano(price: &Price, counts: &Counts, multiplier_micro: u64) -> i64
 pub fn bound_nano(price: &Price, ask: &Ask, multiplier_micro: u64) -> i64 {
     let input = product(price.highest_pico(false), ask.input_tokens_max);
     let output = product(price.highest_pico(true), ask.output_tokens_max);
-    let units = price.units_pico(
-        ask.requests,
-        ask.images,
-        ask.milliseconds_max,
-        ask.characters,
-    );
-    nano_rounded_up(
-        input.saturating_add(output).saturating_add(units),
-        multiplier_micro,
-    )
+    let units = price.units_pico(ask.requests, ask.images, ask.milliseconds_max, ask.characters);
+    nano_rounded_up(input.saturating_add(output).saturating_add(units), multiplier_micro)
 }
 
 #[inline]
@@ -194,9 +167,7 @@ fn product(price: u64, count: u64) -> u128 {
 /// Saturation is safe: whatever reached the top of 128 bits is far above the top of the result.
 fn nano_rounded_up(pico: u128, multiplier_micro: u64) -> i64 {
     const PICO_MICRO_PER_NANO: u128 = 1_000 * 1_000_000;
-    let nano = pico
-        .saturating_mul(u128::from(multiplier_micro))
-        .div_ceil(PICO_MICRO_PER_NANO);
+    let nano = pico.saturating_mul(u128::from(multiplier_micro)).div_ceil(PICO_MICRO_PER_NANO);
     i64::try_from(nano).unwrap_or(i64::MAX)
 }
 

@@ -171,10 +171,9 @@ impl Code {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::UpstreamRateLimited
-            | Self::UpstreamError
-            | Self::NoHealthyUpstream
-            | Self::UpstreamTimeout => Fault::Upstream,
+            Self::UpstreamRateLimited | Self::UpstreamError | Self::NoHealthyUpstream | Self::UpstreamTimeout => {
+                Fault::Upstream
+            }
             Self::InternalError | Self::Overloaded | Self::WalletUnavailable => Fault::Gateway,
             _ => Fault::Client,
         }
@@ -184,10 +183,7 @@ impl Code {
     #[must_use]
     pub const fn should_retry(self) -> bool {
         // 431 and 505 are not in the contract's list, but the same bytes will never do better.
-        !matches!(
-            self.status(),
-            400 | 401 | 402 | 403 | 404 | 405 | 413 | 415 | 422 | 431 | 505
-        )
+        !matches!(self.status(), 400 | 401 | 402 | 403 | 404 | 405 | 413 | 415 | 422 | 431 | 505)
     }
 }
 

@@ -34,10 +34,7 @@ pub fn counts(outcome: &Outcome, bytes_per_token_milli: u32) -> (Counts, bool) {
     let reported = outcome.usage.filter(|usage| is_plausible(usage, outcome));
     // Units that were reported although the tokens are not believed still stand.
     let units = outcome.usage.unwrap_or_default();
-    let tokens = reported.map_or_else(
-        || estimated_tokens(outcome, bytes_per_token_milli),
-        |usage| usage.tokens,
-    );
+    let tokens = reported.map_or_else(|| estimated_tokens(outcome, bytes_per_token_milli), |usage| usage.tokens);
     let counts = Counts {
         tokens,
         requests: 1,
@@ -53,16 +50,9 @@ fn is_plausible(usage: &Counts, outcome: &Outcome) -> bool {
 }
 
 fn estimated_tokens(outcome: &Outcome, bytes_per_token_milli: u32) -> [u64; 10] {
-    let per_token_milli = if bytes_per_token_milli == 0 {
-        BYTES_PER_TOKEN_DEFAULT_MILLI
-    } else {
-        bytes_per_token_milli
-    };
-    let tokens_of = |bytes: u64| {
-        bytes
-            .saturating_mul(1_000)
-            .div_ceil(u64::from(per_token_milli))
-    };
+    let per_token_milli =
+        if bytes_per_token_milli == 0 { BYTES_PER_TOKEN_DEFAULT_MILLI } else { bytes_per_token_milli };
+    let tokens_of = |bytes: u64| bytes.saturating_mul(1_000).div_ceil(u64::from(per_token_milli));
     let mut tokens = [0; 10];
     tokens[TokenKind::Input.index()] = tokens_of(outcome.input_text_bytes);
     tokens[TokenKind::Output.index()] = tokens_of(outcome.delivered_output_bytes);

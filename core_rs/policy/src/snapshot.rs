@@ -7,9 +7,7 @@ use crate::ids::Digest;
 use core::fmt;
 use std::sync::Arc;
 
-pub use catalog::{
-    Channel, Credential, Group, Model, ModelKind, Provider, Timeouts, Upstream, UpstreamLive,
-};
+pub use catalog::{Channel, Credential, Group, Model, ModelKind, Provider, Timeouts, Upstream, UpstreamLive};
 pub use live::Live;
 
 pub(crate) mod accounts;
@@ -79,10 +77,9 @@ impl fmt::Display for SnapshotError {
                     "the delta is based on generation {base}, but generation {have} is here; send a whole snapshot"
                 )
             }
-            Self::Stale { have, given } => write!(
-                f,
-                "generation {given} is older than generation {have}, which is here"
-            ),
+            Self::Stale { have, given } => {
+                write!(f, "generation {given} is older than generation {have}, which is here")
+            }
             Self::Invalid(what) => write!(f, "the snapshot contradicts itself: {what}"),
         }
     }
@@ -111,11 +108,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the bytes are refused; then neither `previous` nor what `live` decides by has changed.
-    pub fn apply(
-        bytes: &[u8],
-        previous: &Self,
-        live: &mut Live,
-    ) -> Result<(Self, Applied), SnapshotError> {
+    pub fn apply(bytes: &[u8], previous: &Self, live: &mut Live) -> Result<(Self, Applied), SnapshotError> {
         let draft = apply::draft(bytes, previous, live)?;
         Ok(commit::commit(draft, live))
     }
@@ -151,20 +144,13 @@ impl Snapshot {
     /// A group's multiplier in 10⁻⁶.
     #[must_use]
     pub fn group_multiplier_micro(&self, name: &str) -> Option<u64> {
-        self.groups
-            .get(self.groups.find(name)?)
-            .map(|group| group.multiplier_micro)
+        self.groups.get(self.groups.find(name)?).map(|group| group.multiplier_micro)
     }
 
     /// The models that `/api/status` lists: enabled ones of group `default`.
     pub fn status_models(&self) -> impl Iterator<Item = &Arc<Model>> {
-        let group = self
-            .groups
-            .find(DEFAULT_GROUP)
-            .and_then(|place| self.groups.get(place));
-        self.models()
-            .iter()
-            .filter(move |model| model.enabled && group.is_some_and(|group| group.allows(model)))
+        let group = self.groups.find(DEFAULT_GROUP).and_then(|place| self.groups.get(place));
+        self.models().iter().filter(move |model| model.enabled && group.is_some_and(|group| group.allows(model)))
     }
 
     #[inline]

@@ -133,16 +133,7 @@ impl SnapshotBuilder {
     #[must_use]
     pub fn delta(generation: u64, base: u64) -> Self {
         let (accounts, keys, gone) = (Vec::new(), Vec::new(), Vec::new());
-        Self {
-            generation,
-            base,
-            groups: None,
-            models: None,
-            upstreams: None,
-            accounts,
-            keys,
-            gone,
-        }
+        Self { generation, base, groups: None, models: None, upstreams: None, accounts, keys, gone }
     }
 
     #[must_use]
@@ -186,12 +177,7 @@ impl GroupSpec {
     /// May call every model, at its price.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            multiplier_micro: 1_000_000,
-            models: vec!["*".into()],
-            rpm: 0,
-        }
+        Self { name: name.into(), multiplier_micro: 1_000_000, models: vec!["*".into()], rpm: 0 }
     }
 }
 
@@ -207,10 +193,7 @@ impl ModelSpec {
             max_output: 0,
             bytes_per_token_milli: 4_000,
             price: Some(PriceSpec::tokens(150_000, 600_000)),
-            routes: upstreams
-                .iter()
-                .map(|upstream| RouteSpec::new(upstream, name))
-                .collect(),
+            routes: upstreams.iter().map(|upstream| RouteSpec::new(upstream, name)).collect(),
             rpm: 0,
         }
     }
@@ -235,12 +218,7 @@ impl PriceSpec {
 impl RouteSpec {
     #[must_use]
     pub fn new(upstream: &str, upstream_model: &str) -> Self {
-        Self {
-            upstream: upstream.into(),
-            upstream_model: upstream_model.into(),
-            priority: 0,
-            weight: 1,
-        }
+        Self { upstream: upstream.into(), upstream_model: upstream_model.into(), priority: 0, weight: 1 }
     }
 }
 
@@ -265,13 +243,7 @@ impl AccountSpec {
     /// An enabled account of group `default`.
     #[must_use]
     pub fn new(number: u64) -> Self {
-        Self {
-            id: id(number),
-            group: "default".into(),
-            enabled: true,
-            rpm: 0,
-            extra_groups: Vec::new(),
-        }
+        Self { id: id(number), group: "default".into(), enabled: true, rpm: 0, extra_groups: Vec::new() }
     }
 }
 

@@ -16,15 +16,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub const ALL: [Self; 7] = [
-        Self::Chat,
-        Self::Completions,
-        Self::Embeddings,
-        Self::Images,
-        Self::Audio,
-        Self::Moderations,
-        Self::Rerank,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Chat, Self::Completions, Self::Embeddings, Self::Images, Self::Audio, Self::Moderations, Self::Rerank];
 
     /// Its number in a usage row.
     #[must_use]

@@ -74,12 +74,7 @@ pub struct Settled {
 /// # Errors
 /// `NeedsLease` when too little is free here; with `finally`, 402 in its place.
 #[inline]
-pub fn hold(
-    caller: &Caller<'_>,
-    model: &Arc<Model>,
-    demand: &Demand,
-    finally: bool,
-) -> Result<Hold, HoldError> {
+pub fn hold(caller: &Caller<'_>, model: &Arc<Model>, demand: &Demand, finally: bool) -> Result<Hold, HoldError> {
     let account = caller.account_live();
     let multiplier_micro = caller.multiplier_micro();
     let open = |amount_nano, output_cap| Hold {
@@ -95,21 +90,14 @@ pub fn hold(
     let Some(price) = price_of(model) else {
         return Ok(open(0, None));
     };
-    let bound = Bound {
-        price,
-        demand,
-        multiplier_micro,
-    };
+    let bound = Bound { price, demand, multiplier_micro };
     let cap = demand.max_output.unwrap_or_else(|| cap_of(model));
     let needed_nano = bound.nano(cap);
     if account.try_hold(needed_nano) {
         return Ok(open(needed_nano, None));
     }
     if !finally {
-        return Err(HoldError::NeedsLease {
-            needed_nano,
-            free_nano: account.free(),
-        });
+        return Err(HoldError::NeedsLease { needed_nano, free_nano: account.free() });
     }
     let may_shrink = demand.max_output.is_none() && demand.endpoint.writes_text();
     for _ in 0..if may_shrink { SHRINK_TRIES } else { 0 } {
@@ -121,33 +109,17 @@ pub fn hold(
             return Ok(open(amount_nano, Some(cap)));
         }
     }
-    let least_nano = if may_shrink {
-        bound.nano(OUTPUT_TOKENS_MIN.min(cap))
-    } else {
-        needed_nano
-    };
-    Err(HoldError::Refused(too_little(
-        least_nano,
-        account.free(),
-        may_shrink,
-    )))
+    let least_nano = if may_shrink { bound.nano(OUTPUT_TOKENS_MIN.min(cap)) } else { needed_nano };
+    Err(HoldError::Refused(too_little(least_nano, account.free(), may_shrink)))
 }
 
 /// A free model has no price, whatever its row says.
 fn price_of(model: &Model) -> Option<&Arc<Price>> {
-    if model.free {
-        None
-    } else {
-        model.price.as_ref()
-    }
+    if model.free { None } else { model.price.as_ref() }
 }
 
 fn cap_of(model: &Model) -> u64 {
-    if model.max_output == 0 {
-        OUTPUT_TOKENS_DEFAULT
-    } else {
-        model.max_output
-    }
+    if model.max_output == 0 { OUTPUT_TOKENS_DEFAULT } else { model.max_output }
 }
 
 /// The cost bound of one demand, as a function of its output cap.
@@ -196,15 +168,9 @@ impl Bound<'_> {
 }
 
 fn too_little(needed_nano: i64, free_nano: i64, even_shrunk: bool) -> Refusal {
-    let advice = if even_shrunk {
-        "Add credit or send less."
-    } else {
-        "Add credit, send less, or lower max_tokens."
-    };
+    let advice = if even_shrunk { "Add credit or send less." } else { "Add credit, send less, or lower max_tokens." };
     let (needed, free) = (Usd(needed_nano), Usd(free_nano.max(0)));
-    let message = format!(
-        "The request may cost up to {needed} USD, but only {free} USD is available. {advice}"
-    );
+    let message = format!("The request may cost up to {needed} USD, but only {free} USD is available. {advice}");
     Refusal::new(Code::InsufficientBalance, message)
 }
 
@@ -228,14 +194,9 @@ impl Hold {
     /// What these counts cost, and what of it the hold does not cover.
     #[must_use]
     pub fn quote(&self, counts: &Counts) -> Settled {
-        let cost_nano = self
-            .price()
-            .map_or(0, |price| charge_nano(price, counts, self.multiplier_micro));
+        let cost_nano = self.price().map_or(0, |price| charge_nano(price, counts, self.multiplier_micro));
         let charge_nano = cost_nano.min(self.amount_nano);
-        Settled {
-            charge_nano,
-            excess_nano: cost_nano - charge_nano,
-        }
+        Settled { charge_nano, excess_nano: cost_nano - charge_nano }
     }
 
     /// Charges what was used; the rest of the hold is free again.
@@ -259,3 +220,6 @@ impl Drop for Hold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,11 +30,7 @@ struct Slot {
 
 impl Slot {
     const fn unpack(word: u64) -> Self {
-        Self {
-            second: word >> (2 * COUNT_BITS),
-            requests: (word >> COUNT_BITS) & COUNT_MAX,
-            retries: word & COUNT_MAX,
-        }
+        Self { second: word >> (2 * COUNT_BITS), requests: (word >> COUNT_BITS) & COUNT_MAX, retries: word & COUNT_MAX }
     }
 
     const fn pack(self) -> u64 {
@@ -43,15 +39,7 @@ impl Slot {
 
     /// The slot as it is in `second`: empty if it was last used in another.
     const fn at(self, second: u64) -> Self {
-        if self.second == second {
-            self
-        } else {
-            Self {
-                second,
-                requests: 0,
-                retries: 0,
-            }
-        }
+        if self.second == second { self } else { Self { second, requests: 0, retries: 0 } }
     }
 }
 
@@ -79,28 +67,16 @@ impl RetryBudget {
         let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
             let slot = Slot::unpack(word).at(second & SECOND_MASK);
             let more = |count: u64, n: u64| (count + n).min(COUNT_MAX);
-            Some(
-                Slot {
-                    requests: more(slot.requests, requests),
-                    retries: more(slot.retries, retries),
-                    ..slot
-                }
-                .pack(),
-            )
+            Some(Slot { requests: more(slot.requests, requests), retries: more(slot.retries, retries), ..slot }.pack())
         });
     }
 
     fn window(&self, now_ns: u64) -> (u64, u64) {
         let now_s = now_ns / SECOND_NS;
         let recent = |slot: &Slot| (now_s.wrapping_sub(slot.second) & SECOND_MASK) < WINDOW_S;
-        let slots = self
-            .slots
-            .iter()
-            .map(|word| Slot::unpack(word.load(Ordering::Relaxed)));
+        let slots = self.slots.iter().map(|word| Slot::unpack(word.load(Ordering::Relaxed)));
         slots
             .filter(recent)
-            .fold((0, 0), |(requests, retries), slot| {
-                (requests + slot.requests, retries + slot.retries)
-            })
+            .fold((0, 0), |(requests, retries), slot| (requests + slot.requests, retries + slot.retries))
     }
 }

@@ -9,23 +9,13 @@ const OUTAGE_RETRY_S: u32 = 2;
 impl Refusal {
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            param: None,
-            message: message.into(),
-            limited: None,
-            allow: None,
-            retry_after_s: None,
-        }
+        Self { code, param: None, message: message.into(), limited: None, allow: None, retry_after_s: None }
     }
 
     /// A field that is missing, of the wrong type, or says what cannot be done.
     #[must_use]
     pub fn invalid(param: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            param: Some(param),
-            ..Self::new(Code::InvalidRequest, message)
-        }
+        Self { param: Some(param), ..Self::new(Code::InvalidRequest, message) }
     }
 
     #[must_use]
@@ -59,10 +49,7 @@ impl Refusal {
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self {
             allow: Some(allow),
-            ..Self::new(
-                Code::MethodNotAllowed,
-                format!("This path does not take that method. Use {allow}."),
-            )
+            ..Self::new(Code::MethodNotAllowed, format!("This path does not take that method. Use {allow}."))
         }
     }
 
@@ -78,47 +65,25 @@ impl Refusal {
     pub fn head_too_large(bytes_max: u64) -> Self {
         Self::new(
             Code::HeadTooLarge,
-            format!(
-                "The request line and headers are larger than {bytes_max} bytes. Send fewer or shorter headers."
-            ),
+            format!("The request line and headers are larger than {bytes_max} bytes. Send fewer or shorter headers."),
         )
     }
 
     #[must_use]
     pub fn request_timeout() -> Self {
-        Self::new(
-            Code::RequestTimeout,
-            "The request did not arrive in time. Send it again, without pauses.",
-        )
+        Self::new(Code::RequestTimeout, "The request did not arrive in time. Send it again, without pauses.")
     }
 
     /// A limit of ours that will have room again in `retry_after_ns`.
     #[must_use]
-    pub fn limited(
-        scope: Scope,
-        limit: LimitKind,
-        retry_after_ns: u64,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self::waiting(
-            Code::RateLimitExceeded,
-            Limited {
-                scope,
-                limit,
-                retry_after_ns,
-            },
-            message,
-        )
+    pub fn limited(scope: Scope, limit: LimitKind, retry_after_ns: u64, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::waiting(Code::RateLimitExceeded, Limited { scope, limit, retry_after_ns }, message)
     }
 
     /// Every channel of the model is being paced by its upstream.
     #[must_use]
     pub fn upstream_rate_limited(retry_after_ns: u64) -> Self {
-        let limited = Limited {
-            scope: Scope::Upstream,
-            limit: LimitKind::Requests,
-            retry_after_ns,
-        };
+        let limited = Limited { scope: Scope::Upstream, limit: LimitKind::Requests, retry_after_ns };
         Self::waiting(
             Code::UpstreamRateLimited,
             limited,
@@ -141,10 +106,7 @@ impl Refusal {
 
     #[must_use]
     pub fn upstream_timeout() -> Self {
-        Self::new(
-            Code::UpstreamTimeout,
-            "The model's provider did not answer in time. Retry, or ask for less.",
-        )
+        Self::new(Code::UpstreamTimeout, "The model's provider did not answer in time. Retry, or ask for less.")
     }
 
     #[must_use]

@@ -36,43 +36,26 @@ const TABLE: &[(u16, &str, &str)] = &[
 
 #[test]
 fn codes_are_those_of_the_contract() {
-    let ours: HashSet<_> = Code::all()
-        .iter()
-        .map(|code| (code.status(), code.kind(), code.as_str()))
-        .collect();
+    let ours: HashSet<_> = Code::all().iter().map(|code| (code.status(), code.kind(), code.as_str())).collect();
     let contract: HashSet<_> = TABLE.iter().copied().collect();
     assert_eq!(ours, contract);
-    assert_eq!(
-        Code::all().len(),
-        TABLE.len() + 1,
-        "only bad framing shares a code"
-    );
+    assert_eq!(Code::all().len(), TABLE.len() + 1, "only bad framing shares a code");
 }
 
 #[test]
 fn a_client_is_told_not_to_retry_what_cannot_change() {
     for code in Code::all() {
-        let hopeless =
-            [400, 401, 402, 403, 404, 405, 413, 415, 422, 431, 505].contains(&code.status());
+        let hopeless = [400, 401, 402, 403, 404, 405, 413, 415, 422, 431, 505].contains(&code.status());
         assert_eq!(code.should_retry(), !hopeless, "{code:?}");
         if code.fault() != Fault::Client {
-            assert!(
-                code.should_retry(),
-                "{code:?}: not the client's fault, so a retry may help"
-            );
+            assert!(code.should_retry(), "{code:?}: not the client's fault, so a retry may help");
         }
     }
 }
 
 #[test]
 fn a_wait_is_rounded_up_to_whole_seconds() {
-    for (wait_ns, seconds) in [
-        (0, 1),
-        (1, 1),
-        (1_000_000_000, 1),
-        (1_000_000_001, 2),
-        (u64::MAX, u32::MAX),
-    ] {
+    for (wait_ns, seconds) in [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (u64::MAX, u32::MAX)] {
         let refusal = Refusal::limited(Scope::Key, LimitKind::Requests, wait_ns, "wait");
         assert_eq!(refusal.retry_after_s, Some(seconds));
     }

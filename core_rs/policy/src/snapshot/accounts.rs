@@ -29,10 +29,7 @@ impl AccountRecord {
         if group == self.group {
             return Some(&self.live.group_requests);
         }
-        self.extra
-            .iter()
-            .find(|(extra, _)| *extra == group)
-            .map(|(_, state)| &**state)
+        self.extra.iter().find(|(extra, _)| *extra == group).map(|(_, state)| &**state)
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = u16> {
@@ -49,9 +46,7 @@ pub(crate) struct Accounts {
 impl Accounts {
     #[inline]
     pub(crate) fn get(&self, place: u32) -> Option<&AccountRecord> {
-        self.pages
-            .get(place as usize / PAGE)?
-            .get(place as usize % PAGE)
+        self.pages.get(place as usize / PAGE)?.get(place as usize % PAGE)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -93,10 +88,7 @@ impl Groups {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<u16> {
-        let place = self
-            .list
-            .iter()
-            .position(|group| group.as_ref().is_some_and(|group| &*group.name == name))?;
+        let place = self.list.iter().position(|group| group.as_ref().is_some_and(|group| &*group.name == name))?;
         u16::try_from(place).ok().filter(|place| *place != NO_GROUP)
     }
 }

@@ -80,16 +80,10 @@ pub(super) struct Draft<'a> {
 }
 
 /// Reads and checks all of a snapshot.
-pub(super) fn draft(
-    bytes: &[u8],
-    previous: &Snapshot,
-    live: &Live,
-) -> Result<Parts, SnapshotError> {
+pub(super) fn draft(bytes: &[u8], previous: &Snapshot, live: &Live) -> Result<Parts, SnapshotError> {
     let mut draft = Draft::new(previous, live);
     decode::decode(bytes, &mut draft)?;
-    let Draft {
-        mut parts, fresh, ..
-    } = draft;
+    let Draft { mut parts, fresh, .. } = draft;
     if parts.whole {
         parts.shards = fresh.into_iter().map(Arc::new).collect();
     }
@@ -176,20 +170,10 @@ impl<'a> Draft<'a> {
         self.parts.whole = base == 0;
         if self.parts.whole {
             // The same generation again is the answer to "send a whole one", so it is taken.
-            return if generation < have {
-                Err(SnapshotError::Stale {
-                    have,
-                    given: generation,
-                })
-            } else {
-                Ok(())
-            };
+            return if generation < have { Err(SnapshotError::Stale { have, given: generation }) } else { Ok(()) };
         }
         if generation <= have {
-            return Err(SnapshotError::Stale {
-                have,
-                given: generation,
-            });
+            return Err(SnapshotError::Stale { have, given: generation });
         }
         if base != have {
             return Err(SnapshotError::Gap { have, base });
@@ -219,11 +203,7 @@ impl<'a> Draft<'a> {
             "accounts" if self.parts.whole => self.parts.account_places.reserve(rows),
             "keys" if self.parts.whole => {
                 let average = rows / SHARDS;
-                let room = if rows == 0 {
-                    0
-                } else {
-                    average + average / 16 + SHARD_SLACK
-                };
+                let room = if rows == 0 { 0 } else { average + average / 16 + SHARD_SLACK };
                 self.fresh = (0..SHARDS).map(|_| Shard::with_capacity(room)).collect();
             }
             _ => {}
@@ -238,52 +218,32 @@ impl<'a> Draft<'a> {
             extra.push((place, self.extra_group(row.id, name)));
         }
         let next = self.parts.accounts.len() as u32;
-        let known = if self.parts.whole {
-            None
-        } else {
-            self.live.account_places.get(&row.id).copied()
-        };
+        let known = if self.parts.whole { None } else { self.live.account_places.get(&row.id).copied() };
         let place = known.unwrap_or(next);
         if self.parts.account_places.insert(row.id, place).is_some() {
-            return Err(format!(
-                "id: {} stands in the table twice",
-                row.id.text("acc_")
-            ));
+            return Err(format!("id: {} stands in the table twice", row.id.text("acc_")));
         }
         let live = self.live.accounts.get(&row.id).cloned().unwrap_or_else(|| {
             let live = Arc::new(AccountLive::new(row.id));
             self.parts.new_accounts.push(Arc::clone(&live));
             live
         });
-        let record = AccountRecord {
-            live,
-            group,
-            enabled: row.flags & 1 != 0,
-            rpm: row.rpm,
-            extra: extra.into(),
-        };
+        let record = AccountRecord { live, group, enabled: row.flags & 1 != 0, rpm: row.rpm, extra: extra.into() };
         self.parts.accounts.put(place, record);
         Ok(())
     }
 
     fn extra_group(&mut self, account: Id, group: &str) -> Arc<LimitState> {
         let name: ExtraGroup = (account, group.into());
-        self.live
-            .extra_groups
-            .get(&name)
-            .cloned()
-            .unwrap_or_else(|| {
-                let state = Arc::new(LimitState::full());
-                self.parts.new_extra_groups.push((name, Arc::clone(&state)));
-                state
-            })
+        self.live.extra_groups.get(&name).cloned().unwrap_or_else(|| {
+            let state = Arc::new(LimitState::full());
+            self.parts.new_extra_groups.push((name, Arc::clone(&state)));
+            state
+        })
     }
 
     fn group_place(&self, field: &str, name: &str) -> Result<u16, String> {
-        self.group_places
-            .get(name)
-            .copied()
-            .ok_or_else(|| format!("{field}: there is no group named '{name}'"))
+        self.group_places.get(name).copied().ok_or_else(|| format!("{field}: there is no group named '{name}'"))
     }
 
     /// Everything is read. Where a group went, nobody may be left in it.
@@ -292,27 +252,13 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         let is_gone = |place: u16| self.parts.groups.get(place).is_none();
-        if let Some(account) = self
-            .parts
-            .accounts
-            .iter()
-            .find(|account| account.groups().any(is_gone))
-        {
+        if let Some(account) = self.parts.accounts.iter().find(|account| account.groups().any(is_gone)) {
             let id = account.live.id().text("acc_");
-            return Err(SnapshotError::Invalid(format!(
-                "groups: a group is gone that account {id} is in"
-            )));
+            return Err(SnapshotError::Invalid(format!("groups: a group is gone that account {id} is in")));
         }
-        let groups = self
-            .parts
-            .shards
-            .iter()
-            .flat_map(|shard| shard.rares())
-            .map(|rare| rare.group);
+        let groups = self.parts.shards.iter().flat_map(|shard| shard.rares()).map(|rare| rare.group);
         if groups.filter(|place| *place != NO_GROUP).any(is_gone) {
-            return Err(SnapshotError::Invalid(
-                "groups: a group is gone that a key names".into(),
-            ));
+            return Err(SnapshotError::Invalid("groups: a group is gone that a key names".into()));
         }
         Ok(())
     }

@@ -107,9 +107,7 @@ impl Group {
     #[inline]
     pub fn allows(&self, model: &Model) -> bool {
         let (word, bit) = (model.index as usize / 64, model.index % 64);
-        self.allowed
-            .get(word)
-            .is_some_and(|bits| bits >> bit & 1 == 1)
+        self.allowed.get(word).is_some_and(|bits| bits >> bit & 1 == 1)
     }
 }
 
@@ -196,9 +194,7 @@ pub struct Credential {
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Credential").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -7,24 +7,16 @@ use std::sync::Arc;
 
 pub(super) fn commit(mut parts: Parts, live: &mut Live) -> (Snapshot, Applied) {
     if let Some(lives) = parts.catalog_lives.take() {
-        (live.models, live.channels, live.upstreams) =
-            (lives.models, lives.channels, lives.upstreams);
+        (live.models, live.channels, live.upstreams) = (lives.models, lives.channels, lives.upstreams);
     }
-    live.accounts.extend(
-        parts
-            .new_accounts
-            .drain(..)
-            .map(|account| (account.id(), account)),
-    );
+    live.accounts.extend(parts.new_accounts.drain(..).map(|account| (account.id(), account)));
     live.extra_groups.extend(parts.new_extra_groups.drain(..));
     if parts.whole {
         live.account_places = core::mem::take(&mut parts.account_places);
         assign_all_lines(&mut parts, live);
         // Money that is still here, or anybody who still holds on to it, keeps an account alive.
-        live.accounts
-            .retain(|_, account| Arc::strong_count(account) > 1 || !account.is_clear());
-        live.extra_groups
-            .retain(|_, state| Arc::strong_count(state) > 1);
+        live.accounts.retain(|_, account| Arc::strong_count(account) > 1 || !account.is_clear());
+        live.extra_groups.retain(|_, state| Arc::strong_count(state) > 1);
     } else {
         live.account_places.extend(parts.account_places.drain());
         assign_new_lines(&mut parts, live);
@@ -58,10 +50,7 @@ pub(super) fn commit(mut parts: Parts, live: &mut Live) -> (Snapshot, Applied) {
 fn assign_all_lines(parts: &mut Parts, live: &mut Live) {
     live.keys.release_all();
     for shard in &mut parts.shards {
-        for record in Arc::make_mut(shard)
-            .records_mut()
-            .filter(|record| record.rpm != 0)
-        {
+        for record in Arc::make_mut(shard).records_mut().filter(|record| record.rpm != 0) {
             record.line = live.keys.acquire(record.id);
         }
     }

@@ -23,9 +23,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], draft: &mut Draft<'a>) -> Result<(), S
     // Where the bytes end, there is no further marker to be read.
     match bool::deserialize(&mut deserializer) {
         Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(()),
-        _ => Err(SnapshotError::Malformed(
-            "more bytes follow after its end".into(),
-        )),
+        _ => Err(SnapshotError::Malformed("more bytes follow after its end".into())),
     }
 }
 
@@ -44,9 +42,7 @@ impl<'a> Visitor<'a> for Document<'_, 'a> {
         let draft = self.draft;
         let version: u64 = element(&mut seq, "version")?;
         if version != VERSION {
-            return Err(A::Error::custom(format_args!(
-                "version {version}, where {VERSION} is understood"
-            )));
+            return Err(A::Error::custom(format_args!("version {version}, where {VERSION} is understood")));
         }
         let (generation, base) = (element(&mut seq, "generation")?, element(&mut seq, "base")?);
         draft.checked(|draft| draft.begin(generation, base))?;
@@ -59,25 +55,17 @@ impl<'a> Visitor<'a> for Document<'_, 'a> {
             draft.model_rows.push(row);
             Ok(())
         })?;
-        table(&mut seq, draft, "upstreams", |draft, row| {
-            draft.put_upstream(&row)
-        })?;
+        table(&mut seq, draft, "upstreams", |draft, row| draft.put_upstream(&row))?;
         draft.checked(Draft::end_catalog)?;
-        table(&mut seq, draft, "accounts", |draft, row| {
-            draft.put_account(&row)
-        })?;
+        table(&mut seq, draft, "accounts", |draft, row| draft.put_account(&row))?;
         table(&mut seq, draft, "keys", |draft, row| draft.put_key(&row))?;
         table(&mut seq, draft, "gone", |draft, row| draft.remove_key(&row))?;
         draft.checked(Draft::end)
     }
 }
 
-fn element<'a, A: SeqAccess<'a>, T: Deserialize<'a>>(
-    seq: &mut A,
-    name: &str,
-) -> Result<T, A::Error> {
-    seq.next_element()?
-        .ok_or_else(|| A::Error::custom(format_args!("it ends before {name}")))
+fn element<'a, A: SeqAccess<'a>, T: Deserialize<'a>>(seq: &mut A, name: &str) -> Result<T, A::Error> {
+    seq.next_element()?.ok_or_else(|| A::Error::custom(format_args!("it ends before {name}")))
 }
 
 /// One table: nil, or rows that are put one by one. A row that is refused ends the reading.
@@ -88,12 +76,8 @@ fn table<'a, A: SeqAccess<'a>, R: Deserialize<'a>>(
     put: fn(&mut Draft<'a>, R) -> Result<(), String>,
 ) -> Result<(), A::Error> {
     draft.enter(name);
-    seq.next_element_seed(Table {
-        draft,
-        put,
-        row: PhantomData,
-    })?
-    .ok_or_else(|| A::Error::custom("it ends before this table"))
+    seq.next_element_seed(Table { draft, put, row: PhantomData })?
+        .ok_or_else(|| A::Error::custom("it ends before this table"))
 }
 
 struct Table<'d, 'a, R> {

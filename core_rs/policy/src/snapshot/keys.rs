@@ -68,33 +68,23 @@ pub(crate) fn shard_of(digest: &Digest) -> usize {
 
 impl Shard {
     pub(crate) fn with_capacity(keys: usize) -> Self {
-        Self {
-            table: HashTable::with_capacity(keys),
-            records: Vec::with_capacity(keys),
-            ..Self::default()
-        }
+        Self { table: HashTable::with_capacity(keys), records: Vec::with_capacity(keys), ..Self::default() }
     }
 
     #[inline]
     pub(crate) fn find(&self, digest: &Digest) -> Option<&KeyRecord> {
-        let place = self
-            .table
-            .find(hash(digest), |&place| self.is_at(place, digest))?;
+        let place = self.table.find(hash(digest), |&place| self.is_at(place, digest))?;
         self.records.get(*place as usize)
     }
 
     pub(crate) fn find_mut(&mut self, digest: &Digest) -> Option<&mut KeyRecord> {
-        let place = *self
-            .table
-            .find(hash(digest), |&place| self.is_at(place, digest))?;
+        let place = *self.table.find(hash(digest), |&place| self.is_at(place, digest))?;
         self.records.get_mut(place as usize)
     }
 
     #[inline]
     fn is_at(&self, place: u32, digest: &Digest) -> bool {
-        self.records
-            .get(place as usize)
-            .is_some_and(|record| record.digest == *digest)
+        self.records.get(place as usize).is_some_and(|record| record.digest == *digest)
     }
 
     #[inline]
@@ -117,16 +107,8 @@ impl Shard {
     /// Puts a key in, or in the place of the one with its digest, which is returned.
     pub(crate) fn put(&mut self, mut record: KeyRecord, rare: Option<Rare>) -> Option<KeyRecord> {
         let Self { table, records, .. } = self;
-        let is_same = |&place: &u32| {
-            records
-                .get(place as usize)
-                .is_some_and(|other| other.digest == record.digest)
-        };
-        let hash_at = |&place: &u32| {
-            records
-                .get(place as usize)
-                .map_or(0, |other| hash(&other.digest))
-        };
+        let is_same = |&place: &u32| records.get(place as usize).is_some_and(|other| other.digest == record.digest);
+        let hash_at = |&place: &u32| records.get(place as usize).map_or(0, |other| hash(&other.digest));
         let replaced = match table.entry(hash(&record.digest), is_same, hash_at) {
             Entry::Occupied(entry) => records.get(*entry.get() as usize).copied(),
             Entry::Vacant(entry) => {
@@ -148,11 +130,7 @@ impl Shard {
     /// Takes a key out; the last record moves into its place.
     pub(crate) fn remove(&mut self, digest: &Digest) -> Option<KeyRecord> {
         let Self { table, records, .. } = self;
-        let is_same = |&place: &u32| {
-            records
-                .get(place as usize)
-                .is_some_and(|other| other.digest == *digest)
-        };
+        let is_same = |&place: &u32| records.get(place as usize).is_some_and(|other| other.digest == *digest);
         let (place, _) = table.find_entry(hash(digest), is_same).ok()?.remove();
         let last = records.len().checked_sub(1)? as u32;
         if place != last {

@@ -77,10 +77,7 @@ pub(super) struct KeyLives {
 
 impl KeyLive {
     fn new() -> Self {
-        Self {
-            requests: LimitState::full(),
-            id: [const { AtomicU64::new(0) }; 2],
-        }
+        Self { requests: LimitState::full(), id: [const { AtomicU64::new(0) }; 2] }
     }
 
     fn words(id: Id) -> [u64; 2] {
@@ -89,10 +86,7 @@ impl KeyLive {
     }
 
     fn is_of(&self, words: [u64; 2]) -> bool {
-        self.id
-            .iter()
-            .zip(words)
-            .all(|(ours, word)| ours.load(Ordering::Relaxed) == word)
+        self.id.iter().zip(words).all(|(ours, word)| ours.load(Ordering::Relaxed) == word)
     }
 
     fn hash(&self) -> u64 {
@@ -113,20 +107,14 @@ impl KeyLives {
 
     #[inline]
     fn line(&self, place: u32) -> Option<&KeyLive> {
-        self.pages
-            .get(place as usize / PAGE)?
-            .get(place as usize % PAGE)
+        self.pages.get(place as usize / PAGE)?.get(place as usize % PAGE)
     }
 
     /// The place of a key's limit states; one more record refers to it now.
     pub(super) fn acquire(&mut self, id: Id) -> u32 {
         let words = KeyLive::words(id);
-        let found = self
-            .by_id
-            .find(hash(words), |&place| {
-                self.line(place).is_some_and(|line| line.is_of(words))
-            })
-            .copied();
+        let found =
+            self.by_id.find(hash(words), |&place| self.line(place).is_some_and(|line| line.is_of(words))).copied();
         let place = found.unwrap_or_else(|| self.assign(words));
         if let Some(references) = self.references.get_mut(place as usize) {
             *references += 1;
@@ -151,10 +139,7 @@ impl KeyLives {
         }
         let Self { by_id, pages, .. } = self;
         let hash_at = |&at: &u32| {
-            pages
-                .get(at as usize / PAGE)
-                .and_then(|page| page.get(at as usize % PAGE))
-                .map_or(0, KeyLive::hash)
+            pages.get(at as usize / PAGE).and_then(|page| page.get(at as usize % PAGE)).map_or(0, KeyLive::hash)
         };
         by_id.insert_unique(hash(words), place, hash_at);
         place

@@ -132,17 +132,12 @@ pub(super) struct GoneRow(#[serde(deserialize_with = "digest")] pub(super) Diges
 
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
     let bytes: &[u8] = serde_bytes::deserialize(deserializer)?;
-    bytes
-        .try_into()
-        .map(Id)
-        .map_err(|_| D::Error::custom("an id is not of 16 bytes"))
+    bytes.try_into().map(Id).map_err(|_| D::Error::custom("an id is not of 16 bytes"))
 }
 
 fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
     let bytes: &[u8] = serde_bytes::deserialize(deserializer)?;
-    bytes
-        .try_into()
-        .map_err(|_| D::Error::custom("a digest is not of 32 bytes"))
+    bytes.try_into().map_err(|_| D::Error::custom("a digest is not of 32 bytes"))
 }
 
 /// Numbers beyond 32 bits say the same as the largest that fits: a limit that is none, an expiry after everybody here.

@@ -90,9 +90,7 @@ impl SnapshotBuilder {
         out.uint(self.base);
         out.optional(self.groups.as_ref(), |out, groups| out.rows(groups, group));
         out.optional(self.models.as_ref(), |out, models| out.rows(models, model));
-        out.optional(self.upstreams.as_ref(), |out, upstreams| {
-            out.rows(upstreams, upstream)
-        });
+        out.optional(self.upstreams.as_ref(), |out, upstreams| out.rows(upstreams, upstream));
         out.rows(&self.accounts, account);
         out.rows(&self.keys, key);
         out.rows(&self.gone, |out, digest| out.bin(digest));
@@ -105,9 +103,7 @@ fn group(out: &mut Writer, group: &GroupSpec) {
     out.text(&group.name);
     out.uint(group.multiplier_micro);
     out.texts(&group.models);
-    [group.rpm, 0, 0]
-        .into_iter()
-        .for_each(|number| out.uint(number));
+    [group.rpm, 0, 0].into_iter().for_each(|number| out.uint(number));
 }
 
 fn model(out: &mut Writer, model: &ModelSpec) {
@@ -116,9 +112,7 @@ fn model(out: &mut Writer, model: &ModelSpec) {
     out.uint(model.kind);
     out.uint(u8::from(model.enabled) | u8::from(model.free) << 1);
     out.text("somebody");
-    [1_700_000_000, 128_000, model.max_output]
-        .into_iter()
-        .for_each(|number: u64| out.uint(number));
+    [1_700_000_000, 128_000, model.max_output].into_iter().for_each(|number: u64| out.uint(number));
     out.texts(&["text".into()]);
     out.texts(&["text".into()]);
     out.uint(model.bytes_per_token_milli);
@@ -130,23 +124,16 @@ fn model(out: &mut Writer, model: &ModelSpec) {
         out.uint(route.priority);
         out.uint(route.weight);
     });
-    [model.rpm, 0, 0]
-        .into_iter()
-        .for_each(|number| out.uint(number));
+    [model.rpm, 0, 0].into_iter().for_each(|number| out.uint(number));
 }
 
 fn price(out: &mut Writer, price: &PriceSpec) {
     out.array(6);
     out.bin(&price.id.0);
     out.rows(&price.token_pico, |out, pico| out.uint(*pico));
-    [
-        price.request_nano,
-        price.image_nano,
-        price.second_nano,
-        price.character_pico,
-    ]
-    .into_iter()
-    .for_each(|number| out.uint(number));
+    [price.request_nano, price.image_nano, price.second_nano, price.character_pico]
+        .into_iter()
+        .for_each(|number| out.uint(number));
 }
 
 fn upstream(out: &mut Writer, upstream: &UpstreamSpec) {
@@ -173,9 +160,7 @@ fn account(out: &mut Writer, account: &AccountSpec) {
     out.bin(&account.id.0);
     out.text(&account.group);
     out.uint(u8::from(account.enabled));
-    [account.rpm, 0, 0]
-        .into_iter()
-        .for_each(|number| out.uint(number));
+    [account.rpm, 0, 0].into_iter().for_each(|number| out.uint(number));
     out.texts(&account.extra_groups);
 }
 
@@ -186,9 +171,7 @@ fn key(out: &mut Writer, key: &KeySpec) {
     out.bin(&key.account.0);
     out.uint(u8::from(key.enabled));
     out.uint(key.expires_s);
-    [key.rpm, key.tpm, key.concurrency, key.endpoints]
-        .into_iter()
-        .for_each(|number| out.uint(number));
+    [key.rpm, key.tpm, key.concurrency, key.endpoints].into_iter().for_each(|number| out.uint(number));
     out.optional(key.group.as_ref(), |out, group| out.text(group));
     out.optional(key.models.as_ref(), |out, models| out.texts(models));
     out.optional(key.networks.as_ref(), |out, networks| out.texts(networks));

@@ -5,9 +5,7 @@ use crate::health::{ChannelLive, ModelLive};
 use crate::money::Price;
 use crate::snapshot::accounts::Groups;
 use crate::snapshot::base_url::{self, BaseUrl};
-use crate::snapshot::catalog::{
-    Channel, Credential, Group, Model, ModelKind, Models, Provider, Timeouts, Upstream,
-};
+use crate::snapshot::catalog::{Channel, Credential, Group, Model, ModelKind, Models, Provider, Timeouts, Upstream};
 use crate::snapshot::keys::NO_GROUP;
 use crate::snapshot::rows::{GroupRow, ModelRow, PriceRow, RouteRow, UpstreamRow};
 use crate::snapshot::{SnapshotError, pattern};
@@ -26,9 +24,7 @@ impl<'a> Draft<'a> {
         let previous = &self.previous.groups;
         if !self.came[0] {
             let named = (0..NO_GROUP).zip(&previous.list);
-            self.group_places = named
-                .filter_map(|(place, group)| Some((&*group.as_ref()?.name, place)))
-                .collect();
+            self.group_places = named.filter_map(|(place, group)| Some((&*group.as_ref()?.name, place))).collect();
             return Ok(());
         }
         let mut list: Vec<Option<Group>> = Vec::new();
@@ -40,92 +36,43 @@ impl<'a> Draft<'a> {
                 .filter(|&place| previous.list.get(place).is_some_and(Option::is_none))
                 .collect();
         }
-        for (row_index, row) in core::mem::take(&mut self.group_rows)
-            .into_iter()
-            .enumerate()
-        {
-            let invalid =
-                |what: String| SnapshotError::Invalid(format!("groups[{row_index}].{what}"));
+        for (row_index, row) in core::mem::take(&mut self.group_rows).into_iter().enumerate() {
+            let invalid = |what: String| SnapshotError::Invalid(format!("groups[{row_index}].{what}"));
             let group = group_of(&row).map_err(invalid)?;
-            let known = if self.parts.whole {
-                None
-            } else {
-                previous.find(row.name).map(usize::from)
-            };
+            let known = if self.parts.whole { None } else { previous.find(row.name).map(usize::from) };
             let place = known.or_else(|| free.pop()).unwrap_or(list.len());
-            let number = u16::try_from(place)
-                .ok()
-                .filter(|number| *number != NO_GROUP);
-            let number = number.ok_or_else(|| {
-                invalid("name: there are more groups than can be told apart".into())
-            })?;
+            let number = u16::try_from(place).ok().filter(|number| *number != NO_GROUP);
+            let number = number.ok_or_else(|| invalid("name: there are more groups than can be told apart".into()))?;
             if self.group_places.insert(row.name, number).is_some() {
-                return Err(invalid(format!(
-                    "name: '{}' stands in the table twice",
-                    row.name
-                )));
+                return Err(invalid(format!("name: '{}' stands in the table twice", row.name)));
             }
             match list.get_mut(place) {
                 Some(at) => *at = Some(group),
                 None => list.push(Some(group)),
             }
         }
-        let went =
-            |(before, now): (&Option<Group>, &Option<Group>)| before.is_some() && now.is_none();
+        let went = |(before, now): (&Option<Group>, &Option<Group>)| before.is_some() && now.is_none();
         self.group_vanished = !self.parts.whole && previous.list.iter().zip(&list).any(went);
         self.parts.groups = Arc::new(Groups { list });
         Ok(())
     }
 
-    pub(in crate::snapshot) fn put_upstream(
-        &mut self,
-        row: &UpstreamRow<'a>,
-    ) -> Result<(), String> {
+    pub(in crate::snapshot) fn put_upstream(&mut self, row: &UpstreamRow<'a>) -> Result<(), String> {
         named("name", row.name)?;
-        let provider = Provider::from_wire(row.provider)
-            .ok_or_else(|| format!("provider: {} is not known", row.provider))?;
+        let provider =
+            Provider::from_wire(row.provider).ok_or_else(|| format!("provider: {} is not known", row.provider))?;
         let url = base_url::parse(row.base_url).map_err(|why| format!("base_url: it {why}"))?;
-        let BaseUrl {
-            tls,
-            host,
-            port,
-            path,
-            authority,
-        } = url;
+        let BaseUrl { tls, host, port, path, authority } = url;
         let mut credentials = Vec::with_capacity(row.credentials.len());
         for credential in &row.credentials {
-            if credential.secret.is_empty()
-                || !credential
-                    .secret
-                    .bytes()
-                    .all(|byte| byte.is_ascii_graphic())
-            {
-                return Err(
-                    "credentials: a secret is empty or has characters that no header can carry"
-                        .into(),
-                );
+            if credential.secret.is_empty() || !credential.secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err("credentials: a secret is empty or has characters that no header can carry".into());
             }
-            credentials.push(Credential {
-                id: credential.id,
-                secret: credential.secret.into(),
-            });
+            credentials.push(Credential { id: credential.id, secret: credential.secret.into() });
         }
-        let [
-            connect_ms,
-            tls_ms,
-            first_byte_ms,
-            first_token_ms,
-            idle_ms,
-            total_ms,
-        ] = row
-            .timeouts_ms
-            .map(|ms| u32::try_from(ms).unwrap_or(u32::MAX));
-        let live = self
-            .live
-            .upstreams
-            .get(row.name)
-            .cloned()
-            .unwrap_or_default();
+        let [connect_ms, tls_ms, first_byte_ms, first_token_ms, idle_ms, total_ms] =
+            row.timeouts_ms.map(|ms| u32::try_from(ms).unwrap_or(u32::MAX));
+        let live = self.live.upstreams.get(row.name).cloned().unwrap_or_default();
         self.new_upstreams.push(Arc::new(Upstream {
             name: row.name.into(),
             provider,
@@ -137,14 +84,7 @@ impl<'a> Draft<'a> {
             enabled: row.flags & FLAG_ENABLED != 0,
             private_address_allowed: row.flags & FLAG_PRIVATE_ADDRESS != 0,
             credentials: credentials.into(),
-            timeouts: Timeouts {
-                connect_ms,
-                tls_ms,
-                first_byte_ms,
-                first_token_ms,
-                idle_ms,
-                total_ms,
-            },
+            timeouts: Timeouts { connect_ms, tls_ms, first_byte_ms, first_token_ms, idle_ms, total_ms },
             headers: headers::parse_all(&row.headers)?,
             live,
         }));
@@ -158,11 +98,7 @@ impl<'a> Draft<'a> {
             self.parts.upstreams = core::mem::take(&mut self.new_upstreams).into();
         }
         if models_came || upstreams_came {
-            let linked = if models_came {
-                self.models_from_rows()
-            } else {
-                self.models_relinked()
-            };
+            let linked = if models_came { self.models_from_rows() } else { self.models_relinked() };
             let (models, lives) = linked.map_err(SnapshotError::Invalid)?;
             self.parts.models = Arc::new(models);
             self.parts.catalog_lives = Some(lives);
@@ -180,14 +116,8 @@ impl<'a> Draft<'a> {
     fn upstreams_by_name(&self) -> Result<HashMap<Box<str>, Arc<Upstream>>, String> {
         let mut by_name = HashMap::with_capacity(self.parts.upstreams.len());
         for (index, upstream) in self.parts.upstreams.iter().enumerate() {
-            if by_name
-                .insert(upstream.name.clone(), Arc::clone(upstream))
-                .is_some()
-            {
-                return Err(format!(
-                    "upstreams[{index}].name: '{}' stands in the table twice",
-                    upstream.name
-                ));
+            if by_name.insert(upstream.name.clone(), Arc::clone(upstream)).is_some() {
+                return Err(format!("upstreams[{index}].name: '{}' stands in the table twice", upstream.name));
             }
         }
         Ok(by_name)
@@ -202,28 +132,13 @@ impl<'a> Draft<'a> {
             let model = self
                 .model_of(row, index, &upstreams, &mut lives)
                 .map_err(|what| format!("models[{row_index}].{what}"))?;
-            if by_name
-                .insert(Box::from(row.name.as_bytes()), index)
-                .is_some()
-            {
-                return Err(format!(
-                    "models[{row_index}].name: '{}' stands in the table twice",
-                    row.name
-                ));
+            if by_name.insert(Box::from(row.name.as_bytes()), index).is_some() {
+                return Err(format!("models[{row_index}].name: '{}' stands in the table twice", row.name));
             }
             list.push(Arc::new(model));
         }
-        lives.upstreams = upstreams
-            .into_iter()
-            .map(|(name, upstream)| (name, Arc::clone(&upstream.live)))
-            .collect();
-        Ok((
-            Models {
-                list: list.into(),
-                by_name,
-            },
-            lives,
-        ))
+        lives.upstreams = upstreams.into_iter().map(|(name, upstream)| (name, Arc::clone(&upstream.live))).collect();
+        Ok((Models { list: list.into(), by_name }, lives))
     }
 
     /// The models of the snapshot before, on the upstreams of this one.
@@ -237,33 +152,16 @@ impl<'a> Draft<'a> {
             for channel in &mut model.channels {
                 let name = &channel.upstream.name;
                 let upstream = upstreams.get(name).ok_or_else(|| {
-                    format!(
-                        "upstreams: '{name}' is gone, but model '{}' has a route to it",
-                        model.name
-                    )
+                    format!("upstreams: '{name}' is gone, but model '{}' has a route to it", model.name)
                 })?;
-                lives.channels.insert(
-                    (model.name.clone(), name.clone()),
-                    Arc::clone(&channel.live),
-                );
+                lives.channels.insert((model.name.clone(), name.clone()), Arc::clone(&channel.live));
                 channel.upstream = Arc::clone(upstream);
             }
-            lives
-                .models
-                .insert(model.name.clone(), Arc::clone(&model.live));
+            lives.models.insert(model.name.clone(), Arc::clone(&model.live));
             list.push(Arc::new(model));
         }
-        lives.upstreams = upstreams
-            .into_iter()
-            .map(|(name, upstream)| (name, Arc::clone(&upstream.live)))
-            .collect();
-        Ok((
-            Models {
-                list: list.into(),
-                by_name: previous.by_name.clone(),
-            },
-            lives,
-        ))
+        lives.upstreams = upstreams.into_iter().map(|(name, upstream)| (name, Arc::clone(&upstream.live))).collect();
+        Ok((Models { list: list.into(), by_name: previous.by_name.clone() }, lives))
     }
 
     fn model_of(
@@ -274,8 +172,7 @@ impl<'a> Draft<'a> {
         lives: &mut CatalogLives,
     ) -> Result<Model, String> {
         named("name", row.name)?;
-        let kind = ModelKind::from_wire(row.kind)
-            .ok_or_else(|| format!("kind: {} is not known", row.kind))?;
+        let kind = ModelKind::from_wire(row.kind).ok_or_else(|| format!("kind: {} is not known", row.kind))?;
         if row.routes.len() > ROUTES_MAX {
             return Err(format!("routes: more than {ROUTES_MAX}"));
         }
@@ -285,13 +182,8 @@ impl<'a> Draft<'a> {
             channels.push(channel.map_err(|what| format!("routes[{number}].{what}"))?);
         }
         channels.sort_by_key(|channel| channel.priority); // stable: the operator's order inside a tier stays
-        let known = || {
-            self.live
-                .models
-                .get(row.name)
-                .cloned()
-                .unwrap_or_else(|| Arc::new(ModelLive::new(self.live.stripes)))
-        };
+        let known =
+            || self.live.models.get(row.name).cloned().unwrap_or_else(|| Arc::new(ModelLive::new(self.live.stripes)));
         let live = Arc::clone(lives.models.entry(row.name.into()).or_insert_with(known));
         Ok(Model {
             name: row.name.into(),
@@ -355,11 +247,7 @@ fn group_of(row: &GroupRow<'_>) -> Result<Group, String> {
 }
 
 fn named(field: &str, name: &str) -> Result<(), String> {
-    if name.is_empty() {
-        Err(format!("{field}: it is empty"))
-    } else {
-        Ok(())
-    }
+    if name.is_empty() { Err(format!("{field}: it is empty")) } else { Ok(()) }
 }
 
 fn price_of(row: &PriceRow) -> Arc<Price> {
@@ -376,11 +264,7 @@ fn price_of(row: &PriceRow) -> Arc<Price> {
 /// One bit per model that any of the patterns fits.
 fn allowed(patterns: &[Box<str>], models: &Models) -> Box<[u64]> {
     let mut bits = vec![0u64; models.list.len().div_ceil(64)];
-    for model in models
-        .list
-        .iter()
-        .filter(|model| pattern::any_matches(patterns, &model.name))
-    {
+    for model in models.list.iter().filter(|model| pattern::any_matches(patterns, &model.name)) {
         if let Some(word) = bits.get_mut(model.index as usize / 64) {
             *word |= 1 << (model.index % 64);
         }

@@ -24,20 +24,11 @@ pub(super) fn parse_all(rows: &[(&str, &str)]) -> Result<Headers, String> {
     let mut headers = Vec::with_capacity(rows.len());
     for (name, value) in rows {
         let name = name.to_ascii_lowercase();
-        if name.is_empty()
-            || !name.bytes().all(is_token)
-            || HEADERS_RESERVED.contains(&name.as_str())
-        {
+        if name.is_empty() || !name.bytes().all(is_token) || HEADERS_RESERVED.contains(&name.as_str()) {
             return Err(format!("headers: '{}' cannot be set", name.escape_debug()));
         }
-        if !value
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
-            || value.trim().len() != value.len()
-        {
-            return Err(format!(
-                "headers: the value of '{name}' has characters that no header can carry"
-            ));
+        if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') || value.trim().len() != value.len() {
+            return Err(format!("headers: the value of '{name}' has characters that no header can carry"));
         }
         headers.push((name.into(), Box::from(*value)));
     }

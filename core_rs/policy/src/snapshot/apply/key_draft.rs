@@ -14,15 +14,10 @@ impl<'a> Draft<'a> {
             _ => {}
         }
         let known = || {
-            if self.parts.whole {
-                None
-            } else {
-                self.live.account_places.get(&id)
-            }
+            if self.parts.whole { None } else { self.live.account_places.get(&id) }
         };
         let place = self.parts.account_places.get(&id).or_else(known).copied();
-        let place =
-            place.ok_or_else(|| format!("account: there is no account {}", id.text("acc_")))?;
+        let place = place.ok_or_else(|| format!("account: there is no account {}", id.text("acc_")))?;
         self.last_account = Some((id, place));
         Ok(place)
     }
@@ -42,61 +37,31 @@ impl<'a> Draft<'a> {
         };
         let shard = shard_of(&row.digest);
         let is_first = if self.parts.whole {
-            self.fresh
-                .get_mut(shard)
-                .is_none_or(|shard| shard.put(record, rare).is_none())
+            self.fresh.get_mut(shard).is_none_or(|shard| shard.put(record, rare).is_none())
         } else {
-            let replaced = self
-                .parts
-                .shards
-                .get_mut(shard)
-                .and_then(|shard| Arc::make_mut(shard).put(record, rare));
-            self.parts
-                .released
-                .extend(replaced.map(|old| old.line).filter(|line| *line != NONE));
+            let replaced = self.parts.shards.get_mut(shard).and_then(|shard| Arc::make_mut(shard).put(record, rare));
+            self.parts.released.extend(replaced.map(|old| old.line).filter(|line| *line != NONE));
             if row.rpm != 0 {
                 self.parts.wanting.push(row.digest);
             }
             self.seen.insert(row.digest)
         };
         if !is_first {
-            return Err(format!(
-                "digest: the one of {} stands in the table twice",
-                row.id.text("key_")
-            ));
+            return Err(format!("digest: the one of {} stands in the table twice", row.id.text("key_")));
         }
         self.parts.keys_put += 1;
         Ok(())
     }
 
     fn rare(&self, row: &KeyRow<'a>) -> Result<Option<Rare>, String> {
-        if row.endpoints == 0
-            && row.group.is_none()
-            && row.models.is_none()
-            && row.networks.is_none()
-        {
+        if row.endpoints == 0 && row.group.is_none() && row.models.is_none() && row.networks.is_none() {
             return Ok(None);
         }
-        let group = row
-            .group
-            .map_or(Ok(NO_GROUP), |name| self.group_place("group", name))?;
-        let models = row
-            .models
-            .as_deref()
-            .map(|patterns| boxed_names("models", patterns))
-            .transpose()?;
-        let networks: Option<Box<[IpNet]>> = row
-            .networks
-            .as_deref()
-            .map(networks::parse_all)
-            .transpose()?;
+        let group = row.group.map_or(Ok(NO_GROUP), |name| self.group_place("group", name))?;
+        let models = row.models.as_deref().map(|patterns| boxed_names("models", patterns)).transpose()?;
+        let networks: Option<Box<[IpNet]>> = row.networks.as_deref().map(networks::parse_all).transpose()?;
         let endpoints = row.endpoints;
-        Ok(Some(Rare {
-            endpoints,
-            group,
-            models,
-            networks,
-        }))
+        Ok(Some(Rare { endpoints, group, models, networks }))
     }
 
     pub(in crate::snapshot) fn remove_key(&mut self, row: &GoneRow) -> Result<(), String> {
@@ -104,16 +69,10 @@ impl<'a> Draft<'a> {
         if self.parts.whole || self.seen.contains(digest) {
             return Err("digest: only a delta takes keys away, and not those that it gives".into());
         }
-        let removed = self
-            .parts
-            .shards
-            .get_mut(shard_of(digest))
-            .filter(|shard| shard.find(digest).is_some());
+        let removed = self.parts.shards.get_mut(shard_of(digest)).filter(|shard| shard.find(digest).is_some());
         // A digest that is not here is gone already: a delta may say so twice.
         if let Some(old) = removed.and_then(|shard| Arc::make_mut(shard).remove(digest)) {
-            self.parts
-                .released
-                .extend(Some(old.line).filter(|line| *line != NONE));
+            self.parts.released.extend(Some(old.line).filter(|line| *line != NONE));
             self.parts.keys_gone += 1;
         }
         Ok(())

@@ -5,18 +5,13 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Reads `address` or `address/bits` entries.
 pub(super) fn parse_all(texts: &[&str]) -> Result<Box<[IpNet]>, String> {
-    let parse_one = |text: &&str| {
-        parse(text)
-            .ok_or_else(|| format!("allow_ips: '{text}' is neither an address nor a network"))
-    };
+    let parse_one =
+        |text: &&str| parse(text).ok_or_else(|| format!("allow_ips: '{text}' is neither an address nor a network"));
     texts.iter().map(parse_one).collect()
 }
 
 fn parse(text: &str) -> Option<IpNet> {
-    let network = text
-        .parse::<IpNet>()
-        .ok()
-        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
     match network {
         IpNet::V4(_) => Some(network),
         IpNet::V6(v6) => Some(unmapped(v6).map_or(network, IpNet::V4)),
