@@ -6,7 +6,7 @@ __all__ = ["Core", "simulator"]
 
 @final
 class Core:
-    """The data plane of one process. `config` is the JSON of ARCHITECTURE.md; ValueError names the field that is wrong."""
+    """The data plane of one process. `config`: the JSON of ARCHITECTURE.md; ValueError names the wrong field."""
 
     def __new__(cls, config: bytes) -> Self: ...
     def start(self) -> None:
