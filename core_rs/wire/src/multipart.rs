@@ -213,12 +213,8 @@ impl Form {
             }
             b"n" => {
                 text_of("n", part, content)?;
-                let digits =
-                    !content.is_empty() && content.len() <= NUMBER_DIGITS_MAX && content.iter().all(u8::is_ascii_digit);
-                let number = content.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit.wrapping_sub(b'0')));
-                if !digits || number == 0 {
-                    return Err(Refusal::invalid("n", "`n` must be a whole number, at least 1."));
-                }
+                let number = whole_number(content).filter(|number| *number > 0);
+                let number = number.ok_or_else(|| Refusal::invalid("n", "`n` must be a whole number, at least 1."))?;
                 once("n", self.images.replace(number).is_none())
             }
             b"stream" => {
@@ -249,6 +245,11 @@ impl Form {
             file_bytes: self.file_bytes,
         })
     }
+}
+
+fn whole_number(text: &[u8]) -> Option<u64> {
+    let digits = !text.is_empty() && text.len() <= NUMBER_DIGITS_MAX && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
 }
 
 fn text_of(param: &'static str, part: &Part<'_>, content: &[u8]) -> Result<(), Refusal> {

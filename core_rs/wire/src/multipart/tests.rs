@@ -87,6 +87,7 @@ fn a_wrong_field_is_named() {
         (form(&[model(), part("name=\"n\"", "1.5")]), "n"),
         (form(&[model(), part("name=\"n\"", "")]), "n"),
         (form(&[model(), part("name=\"n\"", "99999999999")]), "n"),
+        (form(&[model(), part("name=\"n\"", "not a number, and long enough to overflow one")]), "n"),
         (form(&[model(), part("name=\"n\"", "1"), part("name=\"n\"", "1")]), "n"),
         (form(&[model(), part("name=\"stream\"", "maybe")]), "stream"),
         (form(&[model(), part("name=\"stream\"", "true"), part("name=\"stream\"", "false")]), "stream"),

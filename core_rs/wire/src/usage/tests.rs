@@ -6,12 +6,14 @@ use serde_json::json;
 use super::*;
 
 /// Counts as (kind, tokens), the zeros left out.
-fn read(usage: &str) -> Vec<(&'static str, u64)> {
+type Listed = (&'static str, u64);
+
+fn read(usage: &str) -> Vec<Listed> {
     let counts = counts(usage.as_bytes()).unwrap_or_else(|| panic!("{usage}"));
     listed(&counts)
 }
 
-fn listed(counts: &Counts) -> Vec<(&'static str, u64)> {
+fn listed(counts: &Counts) -> Vec<Listed> {
     TokenKind::ALL
         .iter()
         .map(|kind| (kind.as_str(), counts.tokens[kind.index()]))
@@ -21,7 +23,7 @@ fn listed(counts: &Counts) -> Vec<(&'static str, u64)> {
 
 #[test]
 fn each_providers_usage_becomes_disjoint() {
-    let cases: &[(&str, &str, &[(&str, u64)])] = &[
+    let cases: &[(&str, &str, &[Listed])] = &[
         ("plain", r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}"#, &[("input", 10), ("output", 5)]),
         (
             "OpenAI with details",

@@ -1,0 +1,4 @@
+//! Drives `tollway_wire::fuzzing::response`; what must hold is said there.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tollway_wire::fuzzing::response(bytes));
