@@ -187,7 +187,7 @@ async fn exchange(job: &Job<'_>, side: &mut Side<'_>, head: &[u8]) -> Result<(So
         };
         match read {
             Ok(n) if n > 0 => return Ok((socket, buffer, sent_ns)),
-            Ok(_) | Err(Wait::Io(_)) if !fresh => {}
+            Ok(_) | Err(Wait::Io) if !fresh => {}
             Ok(_) => return Err(AttemptFailure::Reset.into()),
             Err(wait) => return Err(failed(wait, AttemptFailure::Reset)),
         }
@@ -200,7 +200,7 @@ fn failed(wait: Wait, broken: AttemptFailure) -> Failed {
         Wait::ClientGone => Failed::Gone,
         Wait::TimedOut if broken == AttemptFailure::Connect => broken.into(),
         Wait::TimedOut => AttemptFailure::FirstByteTimeout.into(),
-        Wait::Io(_) => broken.into(),
+        Wait::Io => broken.into(),
     }
 }
 
@@ -299,7 +299,7 @@ impl Open {
             }
             Err(Wait::ClientGone) => Err(ReadFailure::Gone),
             Err(Wait::TimedOut) => Err(ReadFailure::TimedOut),
-            Err(Wait::Io(_)) => Err(ReadFailure::Broken),
+            Err(Wait::Io) => Err(ReadFailure::Broken),
         }
     }
 

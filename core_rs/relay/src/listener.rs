@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 /// Said to a client that comes when all places are taken. It must cost next to nothing.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 148\r\n\r\n{\"error\":{\"message\":\"The gateway has no free connection. Retry in a second.\",\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"},\"retry\":true}";
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 137\r\n\r\n{\"error\":{\"message\":\"The gateway has no free connection. Retry in a second.\",\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}";
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Sweeps between two looks at the idle upstream connections: one a second.

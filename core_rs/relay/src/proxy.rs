@@ -96,7 +96,7 @@ async fn open(c: &mut Connection, to: SocketAddr, request: &[u8], head: &Request
     let (mut buffer, mut lines) = (Vec::new(), Vec::new());
     loop {
         if fill_upstream(&mut socket, &c.shard.buffers, &mut buffer, &c.client, watch, &c.timer.timer).await? == 0 {
-            return Err(Wait::Io(std::io::ErrorKind::UnexpectedEof.into()));
+            return Err(Wait::Io);
         }
         match parse_proxied_response(&buffer, &mut lines) {
             Ok(Some(parsed)) if parsed.status / 100 == 1 => {
@@ -108,7 +108,7 @@ async fn open(c: &mut Connection, to: SocketAddr, request: &[u8], head: &Request
                 return Ok(Answer { socket, head: parsed, lines, buffer });
             }
             Ok(None) if buffer.len() < crate::buffers::PAGE => {}
-            _ => return Err(Wait::Io(std::io::ErrorKind::InvalidData.into())),
+            _ => return Err(Wait::Io),
         }
     }
 }

@@ -25,7 +25,8 @@ pub(crate) enum Socket {
 /// Why waiting for bytes ended without any.
 #[derive(Debug)]
 pub(crate) enum Wait {
-    Io(io::Error),
+    /// The socket failed. What it said is the kernel's affair: all failures of a kind are answered alike.
+    Io,
     /// The phase's deadline has passed.
     TimedOut,
     /// The client hung up meanwhile.
@@ -33,8 +34,8 @@ pub(crate) enum Wait {
 }
 
 impl From<io::Error> for Wait {
-    fn from(error: io::Error) -> Wait {
-        Wait::Io(error)
+    fn from(_: io::Error) -> Wait {
+        Wait::Io
     }
 }
 
@@ -93,13 +94,13 @@ impl Socket {
                 while at < whole.len() {
                     at += poll_fn(|cx| match Pin::new(tls.as_mut()).poll_write(cx, &whole[at..]) {
                         Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
-                        other => other.map_err(Wait::Io),
+                        other => other.map_err(Wait::from),
                     })
                     .await?;
                 }
                 poll_fn(|cx| match Pin::new(tls.as_mut()).poll_flush(cx) {
                     Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
-                    other => other.map_err(Wait::Io),
+                    other => other.map_err(Wait::from),
                 })
                 .await
             }
@@ -124,7 +125,7 @@ fn poll_fill_tcp(tcp: &mut TcpStream, cx: &mut Context<'_>, pool: &Buffers, into
 pub(crate) async fn fill_client(tcp: &mut TcpStream, pool: &Buffers, into: &mut Vec<u8>, timer: &Timer) -> Result<usize, Wait> {
     poll_fn(|cx| match poll_fill_tcp(tcp, cx, pool, into) {
         Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
-        other => other.map_err(Wait::Io),
+        other => other.map_err(Wait::from),
     })
     .await
 }
@@ -170,7 +171,7 @@ pub(crate) async fn fill_upstream(
         }
         match upstream.poll_fill(cx, pool, into) {
             Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
-            other => other.map_err(Wait::Io),
+            other => other.map_err(Wait::from),
         }
     })
     .await
@@ -213,12 +214,12 @@ pub(crate) async fn write_pieces(tcp: &mut TcpStream, pieces: &[&[u8]], timer: &
             }
             match Pin::new(&mut *tcp).poll_write_vectored(cx, &slices[..count]) {
                 Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
-                other => other.map_err(Wait::Io),
+                other => other.map_err(Wait::from),
             }
         })
         .await?;
         if n == 0 {
-            return Err(Wait::Io(io::ErrorKind::WriteZero.into()));
+            return Err(Wait::Io);
         }
         done += n;
     }

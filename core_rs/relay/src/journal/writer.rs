@@ -4,7 +4,6 @@ use super::record::{Kind, ROW_BYTES_MAX, Row};
 use super::segment::Segment;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,7 +35,7 @@ pub(crate) enum Full {
     /// All segments wait for acknowledgement: the control plane is away or slow.
     Bound,
     /// The disk.
-    Io(io::Error),
+    Disk,
 }
 
 pub(crate) struct Writer {
@@ -95,7 +94,7 @@ impl Writer {
         }
         let name = format!("{:03}-{:010}.log", self.shared.thread, state.made);
         let (segment, map) =
-            Segment::create(&self.shared.folder, &name, self.shared.segment_bytes).map_err(Full::Io)?;
+            Segment::create(&self.shared.folder, &name, self.shared.segment_bytes).map_err(|_| Full::Disk)?;
         let segment = Arc::new(segment);
         // In the list before the old one is sealed: the reader deletes sealed segments, and must find the successor.
         self.shared.segments.lock().unwrap_or_else(PoisonError::into_inner).push_back(segment.clone());

@@ -1,0 +1,134 @@
+//! A gateway core on loopback with a scripted upstream and a stand-in control plane: real sockets, no Python, no sleeps.
+#![expect(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+
+pub mod client;
+pub mod control;
+pub mod upstream;
+
+pub use client::{Client, Response};
+pub use control::Control;
+pub use upstream::{Act, Upstream};
+
+use hmac::{Hmac, KeyInit, Mac};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tollway_policy::testing::{AccountSpec, KeySpec, ModelSpec, SnapshotBuilder, UpstreamSpec, id};
+use tollway_relay::Core;
+
+/// The key that most tests call with: number 1, of account 1.
+pub const KEY: &str = "sk-tw-test-1";
+/// What account 1 has unless a test says otherwise.
+pub const BALANCE_NANO: u64 = 1_000_000_000;
+
+pub struct Gateway {
+    pub core: Core,
+    pub address: SocketAddr,
+    pub control: Control,
+    folder: PathBuf,
+    generation: AtomicU64,
+}
+
+/// The text of key `number`.
+pub fn key_text(number: u64) -> String {
+    format!("sk-tw-test-{number}")
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&[0; 32]).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().into()
+}
+
+/// A key row under the test pepper.
+pub fn key(number: u64, account: u64) -> KeySpec {
+    KeySpec { digest: digest(&key_text(number)), ..KeySpec::new(number, account) }
+}
+
+/// One account with money, one key, one upstream, the model `chat` on it as `up-chat`.
+pub fn basic(upstream: SocketAddr) -> SnapshotBuilder {
+    let mut model = ModelSpec::chat("chat", &["one"]);
+    model.routes[0].upstream_model = "up-chat".into();
+    SnapshotBuilder::whole(1)
+        .upstream(UpstreamSpec::new("one", &format!("http://{upstream}/v1")))
+        .model(model)
+        .account(AccountSpec::new(1))
+        .key(key(1, 1))
+}
+
+impl Gateway {
+    pub fn start(snapshot: &SnapshotBuilder) -> Gateway {
+        Gateway::with(snapshot, serde_json::json!({}))
+    }
+
+    /// With settings of the core changed.
+    pub fn with(snapshot: &SnapshotBuilder, settings: serde_json::Value) -> Gateway {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("tollway-relay-{}-{number}", std::process::id()));
+        let control = Control::start();
+        control.fund(id(1), BALANCE_NANO);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = serde_json::json!({
+            "node": "node_01J00000000000000000000000", "epoch": 1, "journal_dir": folder.join("1"), "version": "0.1.0",
+            "listen_fds": [listener.into_raw_fd()], "pepper": "00".repeat(32), "node_api": control.address.to_string(),
+            "node_token": "t", "control": control.address.to_string(), "test_hooks": true, "settings": settings,
+        });
+        let core = Core::new(config.to_string().as_bytes()).unwrap();
+        core.apply(&snapshot.encode()).unwrap();
+        core.start().unwrap();
+        Gateway { core, address, control, folder, generation: AtomicU64::new(snapshot.generation) }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// One request on a connection of its own.
+    pub fn call(&self, method: &str, path: &str, key: &str, body: &str) -> Response {
+        self.client().call(method, path, key, body)
+    }
+
+    pub fn chat(&self, body: &str) -> Response {
+        self.call("POST", "/v1/chat/completions", KEY, body)
+    }
+
+    pub fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.core.status()).unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.core.stop();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+pub const HELLO: &str = r#"{"model":"chat","messages":[{"role":"user","content":"Hello there"}]}"#;
+pub const HELLO_STREAM: &str = r#"{"model":"chat","stream":true,"messages":[{"role":"user","content":"Hello there"}]}"#;
+
+/// An upstream's plain answer with usage.
+pub fn completion(prompt: u64, completion: u64) -> String {
+    format!(
+        r#"{{"id":"c","object":"chat.completion","created":1,"model":"up-chat","choices":[{{"index":0,"message":{{"role":"assistant","content":"Hi"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"total_tokens":{}}}}}"#,
+        prompt + completion
+    )
+}
+
+/// One chunk of a stream, as an event.
+pub fn chunk(text: &str) -> String {
+    format!("data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n")
+}
+
+pub fn finish() -> String {
+    "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n".into()
+}
+
+pub fn usage_event(prompt: u64, completion: u64) -> String {
+    format!("data: {{\"id\":\"c\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{completion}}}}}\n\n")
+}
+
+pub const DONE: &str = "data: [DONE]\n\n";

@@ -1,0 +1,171 @@
+//! An upstream that does exactly what a test tells it, per connection and request, and remembers what it was sent.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One thing to do in answer to a request.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Send(String),
+    Bytes(Vec<u8>),
+    /// Wait for the test's word (`Upstream::go`).
+    Await,
+    /// Close with FIN.
+    Close,
+    /// Close with RST.
+    Reset,
+    /// Wait until the gateway hangs up, then report it.
+    Hangup,
+}
+
+pub type Script = dyn Fn(&Request) -> Vec<Act> + Send + Sync;
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// How many requests this upstream had before.
+    pub number: usize,
+    pub head: String,
+    pub body: String,
+}
+
+pub struct Upstream {
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+    go: Sender<()>,
+    hangups: Receiver<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Upstream {
+    pub fn start(script: impl Fn(&Request) -> Vec<Act> + Send + Sync + 'static) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let script: Arc<Script> = Arc::new(script);
+        let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let (go, gone) = channel();
+        let gone = Arc::new(Mutex::new(gone));
+        let (hung, hangups) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (seen, stopping) = (requests.clone(), stop.clone());
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                if stopping.load(Ordering::Relaxed) {
+                    return;
+                }
+                let Ok(socket) = socket else { return };
+                let (script, seen, gone, hung) = (script.clone(), seen.clone(), gone.clone(), hung.clone());
+                std::thread::spawn(move || serve(socket, &*script, &seen, &gone, &hung));
+            }
+        });
+        Upstream { address, requests, go, hangups, stop }
+    }
+
+    /// Answers every request with this text.
+    pub fn answering(text: String) -> Upstream {
+        Upstream::start(move |_| vec![Act::Send(text.clone())])
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub fn go(&self) {
+        self.go.send(()).unwrap();
+    }
+
+    /// Waits until the gateway has hung up on a connection whose script said so.
+    pub fn wait_for_hangup(&self) {
+        self.hangups.recv_timeout(PATIENCE).expect("the gateway did not hang up");
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// A JSON answer with its length.
+pub fn json(status: u16, body: &str) -> String {
+    format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The head of an event stream.
+pub fn stream_head() -> String {
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".into()
+}
+
+/// One chunk of the framing.
+pub fn framed(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+pub const LAST: &str = "0\r\n\r\n";
+
+fn serve(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>, gone: &Mutex<Receiver<()>>, hung: &Sender<()>) {
+    socket.set_nodelay(true).unwrap();
+    let mut rest = Vec::new();
+    while let Some((head, body)) = read_request(&mut socket, &mut rest) {
+        let request = {
+            let mut seen = seen.lock().unwrap();
+            let request = Request { number: seen.len(), head, body };
+            seen.push(request.clone());
+            request
+        };
+        for act in script(&request) {
+            match act {
+                Act::Send(text) => {
+                    if socket.write_all(text.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+                Act::Bytes(bytes) => {
+                    if socket.write_all(&bytes).is_err() {
+                        return;
+                    }
+                }
+                Act::Await => gone.lock().unwrap().recv_timeout(PATIENCE).expect("the test never said go"),
+                Act::Close => return,
+                Act::Reset => {
+                    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+                    return;
+                }
+                Act::Hangup => {
+                    let mut byte = [0];
+                    while matches!(socket.read(&mut byte), Ok(n) if n > 0) {}
+                    let _ = hung.send(());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>) -> Option<(String, String)> {
+    let mut page = [0; 16 << 10];
+    loop {
+        if let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8(rest[..end + 4].to_vec()).unwrap();
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |n| n.parse().unwrap());
+            if rest.len() >= end + 4 + length {
+                let body = String::from_utf8_lossy(&rest[end + 4..end + 4 + length]).into_owned();
+                rest.drain(..end + 4 + length);
+                return Some((head, body));
+            }
+        }
+        match socket.read(&mut page) {
+            Ok(n) if n > 0 => rest.extend_from_slice(&page[..n]),
+            _ => return None,
+        }
+    }
+}
