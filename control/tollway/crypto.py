@@ -2,11 +2,11 @@
 
 The installation key is 32 random bytes in `DATA/secret.key` (mode 0600, made at the first start) or in the environment.
 Everything else is derived by HKDF-SHA-256 with a label, so no two uses share a key. The file may hold several lines for
-rotation: the first line seals, every line opens, and the last (oldest) line makes the key pepper, because a key's digest cannot be
-made again without the key.
+rotation: the first line seals, every line opens, and the last (oldest) line makes the key pepper, because a key's
+digest cannot be made again without the key.
 
-Sealed form: 1 byte version (1) · 4 bytes key id · 12 bytes nonce · ciphertext and tag (AES-256-GCM). The additional data says
-where a secret belongs; moved elsewhere it does not open.
+Sealed form: 1 byte version (1) · 4 bytes key id · 12 bytes nonce · ciphertext and tag (AES-256-GCM). The additional
+data says where a secret belongs; moved elsewhere it does not open.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tollway.errors import SettingsError
 
 ROOT_BYTES: Final = 32
 KEY_PREFIX: Final = "sk-tw-"
-TOKEN_PREFIX: Final = "twm_"
+TOKEN_PREFIX: Final = "twm_"  # noqa: S105  (the visible prefix, not a secret)
 _VERSION: Final = b"\x01"
 _KID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
@@ -185,7 +185,9 @@ def load_node_token(node_token: str, data_path: Path) -> str:
 
 
 def read_or_make_secret(path: Path, make: Callable[[], str]) -> str:
-    """Read a secret file, or make it: mode 0600, complete before it gets its name, never overwriting another process's."""
+    """Read a secret file, or make it: mode 0600, complete before it gets its name, never overwriting another
+    process's.
+    """
     for _ in range(2):
         try:
             text = path.read_text("ascii")

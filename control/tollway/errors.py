@@ -1,8 +1,8 @@
 """What can go wrong for a caller of the control plane, as one small family of exceptions.
 
-Every error has a stable `code` (the contract's, also the metric label), an HTTP `status`, whose `fault` it is and whether
-to `retry`. Services raise them; the HTTP composition turns them into `application/problem+json` (RFC 9457) in one place.
-An error that is not a `TollwayError` is a defect of ours: 500 `internal`, its text never shown.
+Every error has a stable `code` (the contract's, also the metric label), an HTTP `status`, whose `fault` it is and
+whether to `retry`. Services raise them; the HTTP composition turns them into `application/problem+json` (RFC 9457) in
+one place. An error that is not a `TollwayError` is a defect of ours: 500 `internal`, its text never shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ Fault = Literal["client", "upstream", "us"]
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One field that was refused. `field` is the JSON path as the caller wrote it, e.g. `limits.rpm` or `routes[0].upstream`."""
+    """One field that was refused. `field` is the JSON path as the caller wrote it, e.g. `limits.rpm` or
+    `routes[0].upstream`.
+    """
 
     field: str
     message: str

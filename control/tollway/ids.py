@@ -1,7 +1,7 @@
 """Ids: a prefix that says what they name, and a ULID that sorts by time of birth.
 
-Text form (API, database): `key_01J8…`, Crockford base 32, 26 characters. Between the halves (msgpack): the ULID's 16 bytes,
-big-endian; the field says which prefix belongs to it. Both forms are exact images of each other.
+Text form (API, database): `key_01J8…`, Crockford base 32, 26 characters. Between the halves (msgpack): the ULID's 16
+bytes, big-endian; the field says which prefix belongs to it. Both forms are exact images of each other.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Money and prices: decimal strings outside, integers inside, exact both ways.
 
-Outside (API, files): a decimal string in USD, at most 9 places; prices in USD per million tokens or characters, at most 6
-places, or per request, image, second, at most 9 places. Inside: nano-USD (10^-9) and pico-USD (10^-12). One USD per million
-tokens is exactly one micro-USD, or 10^6 pico-USD, per token, so no conversion here ever rounds; what would need
-rounding is refused. Floats are never accepted: a JSON number has already lost what the caller meant.
+Outside (API, files): a decimal string in USD, at most 9 places; prices in USD per million tokens or characters, at
+most 6 places, or per request, image, second, at most 9 places. Inside: nano-USD (10^-9) and pico-USD (10^-12). One
+USD per million tokens is exactly one micro-USD, or 10^6 pico-USD, per token, so no conversion here ever rounds; what
+would need rounding is refused. Floats are never accepted: a JSON number has already lost what the caller meant.
 """
 
 from __future__ import annotations
@@ -55,15 +55,17 @@ TOKEN_PRICES: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-def scaled(text: str, places: int, field: str = "amount") -> int:
-    """The decimal string times 10^places, exactly. Raises Invalid (with `field`) for anything else, more places included."""
+def scaled(text: object, places: int, field: str = "amount") -> int:
+    """The decimal string times 10^places, exactly. Raises Invalid (with `field`) for anything else, more places
+    included.
+    """
     match = _DECIMAL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise Invalid(field, 'must be a decimal number as a string, such as "12.50"')
     sign, whole, fraction = match.group(1), match.group(2), (match.group(3) or "").rstrip("0")
     if len(fraction) > places:
         raise Invalid(field, f"has more than {places} decimal places")
-    value = int(whole) * 10**places + int(fraction.ljust(places, "0") or "0")
+    value: int = int(whole) * 10**places + int(fraction.ljust(places, "0") or "0")
     return -value if sign else value
 
 
@@ -141,7 +143,9 @@ def format_prices(columns: Mapping[str, int | None]) -> dict[str, str]:
 
 
 def filled_token_prices(columns: Mapping[str, int | None]) -> tuple[int, ...]:
-    """The ten token prices (pico) in the contract's order, missing ones filled from `input` or `output`, those from 0."""
+    """The ten token prices (pico) in the contract's order, missing ones filled from `input` or `output`, those from
+    0.
+    """
     filled = []
     for name, stand_in in TOKEN_PRICES:
         value = columns.get(f"{name}_pico")
@@ -158,7 +162,8 @@ def charge_nano(
 ) -> int:
     """The exact charge of one request, rounded up once to nano-USD: what the core computes, for audits (I8).
 
-    `units`: requests, images, milliseconds, characters. `unit_prices`: request_nano, image_nano, second_nano, character_pico.
+    `units`: requests, images, milliseconds, characters. `unit_prices`: request_nano, image_nano, second_nano,
+    character_pico.
     """
     # In 10^-15 USD, so that milliseconds × second price stays whole as well.
     femto = 1000 * sum(n * p for n, p in zip(token_counts, token_prices_pico, strict=True))

@@ -1,8 +1,8 @@
 """Settings: the one place that reads the environment. Raw text in, checked values out.
 
-Order: defaults < `tollway.toml` < `TOLLWAY_*` environment < flags. A wrong value stops the start with a message that names
-the setting and where it came from; nothing is silently replaced. Each setting carries its type, unit, default and meaning,
-and `settings_table()` prints them, so the documentation cannot drift from the code.
+Order: defaults < `tollway.toml` < `TOLLWAY_*` environment < flags. A wrong value stops the start with a message that
+names the setting and where it came from; nothing is silently replaced. Each setting carries its type, unit, default
+and meaning, and `settings_table()` prints them, so the documentation cannot drift from the code.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ ENV_PREFIX = "TOLLWAY_"
 TOKEN_CHARS_MIN = 32
 # Read by other parts (tests, shell scripts) and by nothing here; named so that a typo in a real one can be refused.
 _FOREIGN_ENV = {"TOLLWAY_TEST_DSN", "TOLLWAY_REQUIRE_SERVICES", "TOLLWAY_CONFIG"}
+
+# The names under which people have these keys set already; the demo takes them up.
+_PROVIDER_ENV = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 
 
 def _m(doc: str, unit: str = "", *, ge: int | None = None, le: int | None = None) -> Meta:
@@ -91,6 +94,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     push_ms: Annotated[int, _m("A snapshot push to one node may take.", "ms", ge=1)] = 10_000
     push_retry_ms: Annotated[int, _m("Pause before a node that is behind is pushed to again.", "ms", ge=1)] = 500
     node_seen_ms: Annotated[int, _m("A node unheard of for this long is no longer pushed to.", "ms", ge=1)] = 10_000
+    openai_api_key: Annotated[str, _m("The demo offers OpenAI with it; read as OPENAI_API_KEY too.", "secret")] = ""
+    anthropic_api_key: Annotated[
+        str, _m("The demo offers Anthropic with it; read as ANTHROPIC_API_KEY too.", "secret")
+    ] = ""
+    gemini_api_key: Annotated[str, _m("The demo offers Gemini with it; read as GEMINI_API_KEY too.", "secret")] = ""
     core: CoreSettings = CoreSettings()
 
     @property
@@ -108,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Where people reach the gateway, without a slash at the end."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  (compared, not bound)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
@@ -146,14 +154,17 @@ def load_settings(
 ) -> Settings:
     """Read and check all settings.
 
-    `overrides` are flags (None values mean "not given"). The file is `config`, else `TOLLWAY_CONFIG`, else `tollway.toml`
-    in the working folder when it exists. Raises SettingsError naming the setting and its source.
+    `overrides` are flags (None values mean "not given"). The file is `config`, else `TOLLWAY_CONFIG`, else
+    `tollway.toml` in the working folder when it exists. Raises SettingsError naming the setting and its source.
     """
     env = os.environ if environ is None else environ
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     raw: dict[str, tuple[Any, str]] = {}
     for name, value in _read_file(env, config).items():
         raw[name] = (value, "tollway.toml")
+    for name in _PROVIDER_ENV:
+        if env.get(name):
+            raw[name.lower()] = (env[name], f"the environment ({name})")
     for name, value in env.items():
         if name.startswith(ENV_PREFIX) and name not in _FOREIGN_ENV:
             field = name.removeprefix(ENV_PREFIX).lower()

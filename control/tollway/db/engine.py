@@ -1,9 +1,9 @@
 """The database: one engine, read transactions that see one moment, write transactions that tell the core what changed.
 
-SQLite: WAL, `synchronous=FULL` (an acknowledged settlement survives a power cut), foreign keys on. It has one writer, so
-writers queue on a lock inside the process, in order and with a bound, and begin with BEGIN IMMEDIATE; the busy timeout only
-meets other processes (command line, reconcile). PostgreSQL: READ COMMITTED for writers (money moves by conditional
-UPDATEs and unique keys), REPEATABLE READ for readers.
+SQLite: WAL, `synchronous=FULL` (an acknowledged settlement survives a power cut), foreign keys on. It has one writer,
+so writers queue on a lock inside the process, in order and with a bound, and begin with BEGIN IMMEDIATE; the busy
+timeout only meets other processes (command line, reconcile). PostgreSQL: READ COMMITTED for writers (money moves by
+conditional UPDATEs and unique keys), REPEATABLE READ for readers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ReadTx:
 
 
 class WriteTx(ReadTx):
-    """A write transaction. Say `touch(...)` for each row that the core must learn of; the generation rises at commit."""
+    """A write transaction. Say `touch(...)` for each row the core must learn of; that raises the generation."""
 
     def __init__(self, session: AsyncSession) -> None:
         super().__init__(session)
@@ -50,7 +50,9 @@ class WriteTx(ReadTx):
         """The generation this transaction made; None until commit, and when nothing was touched."""
 
     def touch(self, kind: ChangeKind, ref: str, digest: bytes | None = None) -> None:
-        """Note a change of the snapshot: `ref` is the name or id. A key whose digest changes or goes: give the old digest."""
+        """Note a change of the snapshot: `ref` is the name or id. A key whose digest changes or goes: give the old
+        digest.
+        """
         self.touched[(kind, ref, digest)] = None
 
     def add(self, row: object) -> None:
@@ -157,8 +159,8 @@ def _make_engine(url: URL, pool_max: int, wait_ms: int) -> AsyncEngine:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own implicit BEGIN comes too late (only before DML), so that reads would not be of one moment: switch it
-    # off and begin ourselves in `_begin_sqlite`.
+    # The driver's own implicit BEGIN comes too late (only before DML), so that reads would not be of one moment:
+    # switch it off and begin ourselves in `_begin_sqlite`.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536"):
@@ -172,7 +174,9 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 async def _raise_generation(tx: WriteTx) -> int:
-    """Last statements of the transaction: from here on other writers of the snapshot wait, so generations commit in order."""
+    """Last statements of the transaction: from here on other writers of the snapshot wait, so generations commit in
+    order.
+    """
     generation = await tx.session.scalar(
         update(RevisionRow).values(generation=RevisionRow.generation + 1).returning(RevisionRow.generation)
     )

@@ -1,8 +1,8 @@
 """What all tables share: naming of constraints, column types that mean the same on SQLite and PostgreSQL, and mixins.
 
-Rules of the schema: ids are text, money is BIGINT nano-USD (`…_nano`), prices BIGINT pico-USD (`…_pico`), times are aware
-UTC datetimes, every rule that one row can state is a CHECK. Names of constraints come from the convention, so that
-migrations can name them on both engines.
+Rules of the schema: ids are text, money is BIGINT nano-USD (`…_nano`), prices BIGINT pico-USD (`…_pico`), times are
+aware UTC datetimes, every rule that one row can state is a CHECK. Names of constraints come from the convention, so
+that migrations can name them on both engines.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON document; Python None is SQL NULL. JSONB on PostgreSQL. Assign a new object to change it: it is not tracked."""
+    """A JSON document; Python None is SQL NULL. JSONB on PostgreSQL. Assign a new object to change it: it is not
+    tracked.
+    """
 
     impl = JSON
     cache_ok = True

@@ -68,7 +68,8 @@ class ModelRow(Versioned, Deletable, Limited, Base):
 
 
 class PriceRow(Base):
-    """One version of a model's prices, as the operator stated them: NULL is "not stated", the snapshot fills the defaults.
+    """One version of a model's prices, as the operator stated them: NULL is "not stated", the snapshot fills the
+    defaults.
 
     A version is never changed; a new one supersedes it. A settled request names the version it was charged with.
     """
@@ -100,7 +101,9 @@ class PriceRow(Base):
 
 
 class UpstreamRow(Versioned, Deletable, Limited, Base):
-    """A provider endpoint. `timeouts` holds `connect_ms`, `tls_ms`, `first_byte_ms`, `first_token_ms`, `idle_ms`, `total_ms`."""
+    """A provider endpoint. `timeouts` holds `connect_ms`, `tls_ms`, `first_byte_ms`, `first_token_ms`, `idle_ms`,
+    `total_ms`.
+    """
 
     __tablename__ = "upstreams"
     __table_args__ = (one_of("provider", "openai", "anthropic", "gemini", "azure", "simulator"), *limit_checks())
@@ -116,7 +119,9 @@ class UpstreamRow(Versioned, Deletable, Limited, Base):
 
 
 class CredentialRow(Deletable, Base):
-    """An upstream's secret, sealed with AES-256-GCM; additional data is `upstream name + "/" + id`, so it fits nowhere else."""
+    """An upstream's secret, sealed with AES-256-GCM; additional data is `upstream name + "/" + id`, so it fits
+    nowhere else.
+    """
 
     __tablename__ = "credentials"
 
@@ -129,7 +134,9 @@ class CredentialRow(Deletable, Base):
 
 
 class RouteRow(Base):
-    """A channel: model × upstream × the upstream's name for it. Lower priority first, weight shares within one priority."""
+    """A channel: model × upstream × the upstream's name for it. Lower priority first, weight shares within one
+    priority.
+    """
 
     __tablename__ = "routes"
     __table_args__ = (CheckConstraint("priority >= 0", name="priority"), CheckConstraint("weight >= 0", name="weight"))

@@ -11,7 +11,9 @@ from tollway.db.tables.base import Base, Deletable, Limited, Versioned, limit_ch
 
 
 class KeyRow(Versioned, Deletable, Limited, Base):
-    """A relay key. NULL in `group_name`, `models`, `endpoints`, `allow_ips` is "as the account". Rotation changes `digest`."""
+    """A relay key. NULL in `group_name`, `models`, `endpoints`, `allow_ips` is "as the account". Rotation changes
+    `digest`.
+    """
 
     __tablename__ = "keys"
     __table_args__ = (Index("ix_keys_account_id", "account_id", "id"), *limit_checks())

@@ -1,7 +1,7 @@
 """Money: wallets (the only mutable money), the append-only double entry behind them, and the nodes' leases.
 
-A wallet's row proves itself: available + escrow + spent = deposited is a CHECK, so no statement, right or wrong, can make
-or lose money there. `transfers` and `entries` refuse UPDATE and DELETE by trigger on both engines.
+A wallet's row proves itself: available + escrow + spent = deposited is a CHECK, so no statement, right or wrong, can
+make or lose money there. `transfers` and `entries` refuse UPDATE and DELETE by trigger on both engines.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ class TransferRow(Base):
 
 
 class EntryRow(Base):
-    """One leg of a transfer. Signed amount = amount × side: +1 credit, -1 debit; a transfer's legs sum to zero. Append-only.
+    """One leg of a transfer. Signed amount = amount × side: +1 credit, -1 debit; a transfer's legs sum to zero.
+    Append-only.
 
-    `account` is a ledger account: `wallet:<acc>:available`, `wallet:<acc>:escrow`, `revenue`, `operator_loss`, `cash_in`.
+    `account` is a ledger account: `wallet:<acc>:available`, `wallet:<acc>:escrow`, `revenue`, `operator_loss`,
+    `cash_in`.
     """
 
     __tablename__ = "entries"
@@ -99,7 +101,7 @@ class LeaseRow(Base):
 
 
 class LeaseGrantRow(Base):
-    """The answer given to one lease request (node, epoch, seq), zero included: asked again, the same answer is given."""
+    """The answer to one lease request (node, epoch, seq), zero included: asked again, the same answer is given."""
 
     __tablename__ = "lease_grants"
     __table_args__ = (CheckConstraint("granted_nano >= 0", name="granted"),)

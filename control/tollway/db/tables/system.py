@@ -57,7 +57,9 @@ class NodeRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what to what. Append-only; `hash` chains each row to the one before it. Secrets are redacted before they come."""
+    """Who did what to what. Append-only; `hash` chains each row to the one before it. Secrets are redacted before
+    they come.
+    """
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_object", "object", "id"),)

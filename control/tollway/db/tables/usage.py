@@ -1,7 +1,8 @@
-"""Usage: one row per finished request, enough to recompute its charge bit for bit, and the hourly sums that charts read.
+"""Usage: one row per finished request, enough to recompute its charge bit for bit, and the hourly sums that charts
+read.
 
-These rows come from nodes and are kept whatever happened to the rows they name: no foreign keys, because a settlement must
-never be refused for a name that is gone.
+These rows come from nodes and are kept whatever happened to the rows they name: no foreign keys, because a settlement
+must never be refused for a name that is gone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""First revision: groups, models, prices, upstreams, credentials, routes. Frozen: later changes are revisions of their own."""
+"""First revision: groups, models, prices, upstreams, credentials, routes. Frozen: later changes are revisions of
+their own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""First revision: users, sessions, accounts, memberships, tokens, the set-up link. Frozen: later changes are revisions of their own."""
+"""First revision: users, sessions, accounts, memberships, tokens, the set-up link. Frozen: later changes are
+revisions of their own.
+"""
 
 from __future__ import annotations
 

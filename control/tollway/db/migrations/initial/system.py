@@ -1,4 +1,6 @@
-"""First revision: generation, change log, nodes, audit, idempotency, settings. Frozen: later changes are revisions of their own."""
+"""First revision: generation, change log, nodes, audit, idempotency, settings. Frozen: later changes are revisions of
+their own.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
+
 from tollway.db.migrations.initial import catalogue, keys, money, people, system, triggers, usage
 from tollway.db.migrations.initial.types import JSON_DOCUMENT
 
