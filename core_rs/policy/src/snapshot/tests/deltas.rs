@@ -178,6 +178,9 @@ fn a_group_goes_only_when_nobody_is_in_it() {
     };
     let error = apply(&only("default", 8), &first).expect_err("account 1 has it as an extra");
     assert!(matches!(error, SnapshotError::Invalid(what) if what.contains(&id(1).text("acc_"))));
+    // A new group does not take its place in the same delta: whoever is still in the old one would be in the new one.
+    let swapped = only("default", 8).group(GroupSpec::new("new"));
+    assert!(apply(&swapped, &first).is_err());
     // The account leaves it in the same delta, but a key still names it.
     let error = apply(&only("default", 8).account(AccountSpec::new(1)), &first).expect_err("key 2 names it");
     assert!(matches!(error, SnapshotError::Invalid(what) if what.contains("key")));
