@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import time
+from types import TracebackType
 
 _FIELDS = "tollway_fields"
 # Of these only warnings are of use to an operator.
@@ -55,8 +56,14 @@ def setup(process: str, level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    sys.excepthook = _log_defect
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _log_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody caught ends the process; it is one line like all others."""
+    logging.getLogger("tollway").critical("ended by a defect", exc_info=(kind, error, trace))
 
 
 def event(logger: logging.Logger, level: int, msg: str, **fields: object) -> None:

@@ -2,7 +2,8 @@
 
 Writes what happens to it to `DATA/events` (`ROLE PID WHAT`). As the gateway it answers each connection with its pid and
 closes it; on SIGTERM it stops accepting, answers what it has accepted and leaves. `DATA/<ROLE>.exit` holds an exit code
-to leave with at once; `DATA/<ROLE>.mute` keeps it from getting ready; `DATA/<ROLE>.deaf` makes it ignore SIGTERM.
+to leave with at once; `DATA/<ROLE>.mute` keeps it from getting ready; `DATA/<ROLE>.deaf` makes it ignore SIGTERM; a
+named pipe `DATA/<ROLE>.linger` is waited on last.
 """
 
 from __future__ import annotations
@@ -61,4 +62,10 @@ while not leaving:
         answer = str(os.getpid()).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(answer) + answer)
         connection.close()
+for listener in listeners:
+    listener.close()
+if (data / f"{role}.linger").exists():
+    note("linger")
+    with (data / f"{role}.linger").open() as pipe:  # a named pipe: opening it waits for the test to write
+        pipe.read()
 note("end")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from tollway.node import identity, process
 from tollway.node.core import Core, CoreFactory, ensure_journal, load_core
 from tollway.node.identity import Identity
 from tollway.node.intake import Intake, restore
-from tollway.node.life import Life, leave, leave_before_ready
+from tollway.node.life import Life, leave, leave_until_started
 from tollway.node.sealed import SealedStore
 from tollway.node.status import StatusBoard
 from tollway.runfiles import PidFile, write_atomic
@@ -54,15 +53,7 @@ def run(settings: Settings, supervised: Supervised | None = None, core_factory: 
     """Runs the gateway until it is drained and ends the process: 0 drained, 1 failed. SettingsError before a start."""
     given = supervised or Supervised()
     logs.setup("gateway")
-    signal.signal(signal.SIGTERM, leave_before_ready)
-    try:
-        _run(settings, given, core_factory)
-    except KeyboardInterrupt:
-        event(_log, logging.INFO, "told to leave before ready")
-        leave(0)
-
-
-def _run(settings: Settings, given: Supervised, core_factory: CoreFactory) -> NoReturn:
+    leave_until_started()
     if given.parent is not None:
         process.die_with_parent(given.parent)
     open_files = process.raise_open_files()
@@ -130,21 +121,20 @@ def _serve(
         try:
             if os.getpid() != pid:
                 raise RuntimeError("the gateway must not be forked: one process has one core")
+            life.watch(node_port)
             core.start()
             process.lower_python_threads()
             api.intake = Intake(core, store, board, life.check_ready)
             life.before_exit(api.intake.flush)
-            life.watch(node_port)
         except Exception:  # noqa: BLE001  # whatever failed, the process must end, and say so
             _log.exception("the core did not start")
             leave(1)
 
     app.startup_handler(start_core)
     app.start(host=_NODE_HOST, port=node_port, _check_port=False)
-    # Only reached by a signal before ours were armed (Robyn turns KeyboardInterrupt into a return).
-    event(_log, logging.INFO, "told to leave before ready")
-    core.stop()
-    leave(0)
+    # Robyn ends only when something else stopped its loop; the journal has what the successor must settle.
+    event(_log, logging.ERROR, "the node API ended by itself, leaving")
+    leave(1)
 
 
 def _robyn() -> Robyn:

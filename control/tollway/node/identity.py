@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tollway import ids
+from tollway.errors import SettingsError
 from tollway.runfiles import locked, write_atomic
 
 
-class BadIdentity(Exception):
+class BadIdentity(SettingsError):
     """The files exist but do not read as what we wrote: never guess an epoch, say which file to look at."""
 
 

@@ -3,13 +3,18 @@
 Decides what signals mean. Robyn runs on the main thread and its server (actix) takes SIGTERM and SIGINT when it starts;
 on them it would close the node API at once, or hang. So, once the node port answers (actix has then installed its
 handlers), ours are installed over them: the first signal drains in an executor while `/api/status` still answers,
-flushes and exits 0, the second exits 1. Until then a signal means: not yet serving, leave at once. Python's own exit is
-not used: Robyn's threads do not end, so the process leaves by `os._exit` after it has flushed what matters itself.
+flushes and exits 0, the second exits 1. Before the core runs, a signal ends the process at once: there is nothing to
+lose yet.
+
+No handler raises KeyboardInterrupt: it can land in an import or a finaliser and be lost there, and then nothing ends
+the process (seen). Python's own exit is not used: Robyn's threads do not end, so the process leaves by `os._exit`,
+after it has flushed what matters itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import logging
 import os
@@ -32,12 +37,19 @@ NODE_PORT_WAIT_MS = 15_000
 NODE_PORT_POLL_MS = 5
 # After the drain: journal flush and last report. A control plane that is gone must not hold the exit for ever.
 FLUSH_MS_MAX = 15_000
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
 _log = logging.getLogger(__name__)
 
 
-def leave_before_ready(_number: int, _frame: FrameType | None) -> NoReturn:
-    """The handler until ours are armed: ends Robyn's loop if it runs, the process otherwise."""
-    raise KeyboardInterrupt
+def leave_until_started() -> None:
+    """Handlers for the time before the core runs: leave at once, with 0, since nothing was begun."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        _say_in_handler(logging.INFO, "told to leave before the start")
+        leave(0)
+
+    for number in _NUMBERS:
+        signal.signal(number, on_signal)
 
 
 class Life:
@@ -66,8 +78,12 @@ class Life:
         self._at_exit.append(step)
 
     def watch(self, node_port: int) -> None:
-        """Called on the event loop before the node port listens: arms the signals once it answers."""
+        """Called on the event loop before the node port listens: takes the signals, and again once it answers.
+
+        In between the server gets them too and closes the node API; the drain goes its way all the same.
+        """
         self._loop = asyncio.get_running_loop()
+        self._take_signals()
         threading.Thread(
             target=self._wait_for_port, args=(self._loop, node_port), name="node-port", daemon=True
         ).start()
@@ -90,6 +106,8 @@ class Life:
         deadline = time.monotonic() + NODE_PORT_WAIT_MS / 1000
         while not self._answers(port):
             if time.monotonic() > deadline:
+                if self._draining is not None:
+                    return  # the server was told to leave before we took the signals: the drain ends the process
                 event(_log, logging.ERROR, "node port does not answer, leaving", port=port, waited_ms=NODE_PORT_WAIT_MS)
                 leave(1)
             time.sleep(NODE_PORT_POLL_MS / 1000)
@@ -105,9 +123,12 @@ class Life:
         finally:
             connection.close()
 
-    def _arm(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def _take_signals(self) -> None:
+        for number in _NUMBERS:
             signal.signal(number, self._on_signal)
+
+    def _arm(self) -> None:
+        self._take_signals()
         lower_python_threads()  # again: the server's threads are there now
         self._armed = True
         self.check_ready()
@@ -115,7 +136,7 @@ class Life:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signals += 1
         if self._signals > 1:
-            event(_log, logging.WARNING, "second signal, leaving at once")
+            _say_in_handler(logging.WARNING, "second signal, leaving at once")
             leave(1)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.begin_drain, signal.Signals(number).name)
@@ -144,6 +165,13 @@ class Life:
 
 def leave(code: int) -> NoReturn:
     """Ends the process without waiting for any thread."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(RuntimeError, OSError):
+            stream.flush()
     os._exit(code)
+
+
+def _say_in_handler(level: int, msg: str) -> None:
+    """A line from a signal handler, which may have interrupted the write of another: then it is left out."""
+    with contextlib.suppress(RuntimeError):
+        event(_log, level, msg)

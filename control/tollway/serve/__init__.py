@@ -1,0 +1,1 @@
+"""`tollway serve`: gateway and control plane on one machine, kept alive by one small supervisor."""

@@ -1,0 +1,139 @@
+"""The public status: its shape, what makes it degraded or down, the address it tells, and that polling it is cheap."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tollway.node.core import refusal
+from tollway.node.metrics import Metrics
+from tollway.node.status import SNAPSHOT_STALE_MS, CoreStatus, ModelFigures, StatusBoard, base_url, overall
+
+pytestmark = pytest.mark.unit
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.reads = 0
+        self.figures: dict[str, Any] = {"generation": 7, "snapshot_age_ms": 400, "models": [], "counters": {}}
+
+    def __call__(self) -> float:
+        return self.now
+
+    def read(self) -> bytes:
+        self.reads += 1
+        return json.dumps(self.figures).encode()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def board(clock: Clock) -> StatusBoard:
+    return StatusBoard(clock.read, clock=clock)
+
+
+def test_the_shape_is_the_contract(board: StatusBoard, clock: Clock) -> None:
+    model = {"name": "m", "requests": 9, "success_rate": 0.998, "ttft_ms_p50": 312, "channels_open": 0, "state": "up"}
+    clock.figures |= {"models": [model], "new_in_a_later_core": 1}
+    clock.now += 12.5
+    body = json.loads(board.compose("https://host/v1"))
+    assert body.pop("started_at").endswith("Z")
+    assert body.pop("version").count(".") == 2
+    assert body == {
+        "status": "up", "uptime_seconds": 12, "base_url": "https://host/v1", "generation": 7,
+        "snapshot_age_seconds": 0.4, "draining": False,
+        "models": [{"name": "m", "state": "up", "success_rate": 0.998, "ttft_ms_p50": 312, "window_seconds": 300}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("generation", "age_ms", "states", "expected"),
+    [
+        (0, 0, [], "down"),
+        (1, 0, [], "up"),
+        (1, 0, ["up", "unknown"], "up"),
+        (1, 0, ["up", "degraded"], "up"),
+        (1, 0, ["up", "down"], "degraded"),
+        (1, 0, ["down", "down"], "down"),
+        (1, SNAPSHOT_STALE_MS, ["up"], "up"),
+        (1, SNAPSHOT_STALE_MS + 1, ["up"], "degraded"),
+        (1, SNAPSHOT_STALE_MS + 1, ["down"], "down"),
+    ],
+)
+def test_what_makes_it_degraded_or_down(generation: int, age_ms: int, states: list[Any], expected: str) -> None:
+    models = [ModelFigures(f"m{i}", state) for i, state in enumerate(states)]
+    assert overall(CoreStatus(generation=generation, snapshot_age_ms=age_ms, models=models)) == expected
+
+
+def test_the_core_is_asked_at_most_every_100_ms(board: StatusBoard, clock: Clock) -> None:
+    for _ in range(50):
+        board.compose("u")
+        clock.now += 0.01
+    assert clock.reads <= 6
+    board.forget()
+    before = clock.reads
+    board.compose("u")
+    assert clock.reads == before + 1
+
+
+def test_readiness_needs_a_snapshot_and_ends_with_the_drain(board: StatusBoard, clock: Clock) -> None:
+    seen = []
+    for generation, draining in ((0, False), (1, False), (1, True)):
+        clock.figures["generation"] = generation
+        board.draining = draining
+        board.forget()
+        seen.append(board.ready)
+    assert seen == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("public", "forwarded", "host", "proto", "expected"),
+    [
+        ("https://api.example.org/", "x.example", "y.example", "http", "https://api.example.org/v1"),
+        ("", "x.example:443", "y.example", "https", "https://x.example:443/v1"),
+        ("", None, "127.0.0.1:8080", None, "http://127.0.0.1:8080/v1"),
+        ("", None, "[::1]:8080", None, "http://[::1]:8080/v1"),
+        ("", 'evil"><script>', "127.0.0.1", "https", "https://127.0.0.1/v1"),
+        ("", None, "a b", "javascript", "http://fallback:1/v1"),
+        ("", None, None, None, "http://fallback:1/v1"),
+    ],
+)
+def test_the_address_it_tells(
+    public: str, forwarded: str | None, host: str | None, proto: str | None, expected: str
+) -> None:
+    assert base_url(public, forwarded, host, proto, "http://fallback:1") == expected
+
+
+def test_metrics_turn_maps_into_labels(board: StatusBoard, clock: Clock) -> None:
+    clock.figures |= {"in_flight": 3, "counters": {"requests_total": {"chat|200|": 12, "chat|429|rate_limited": 2},
+                      "journal_unacked": 5, "novel": {"a|b": 1}, "bad name": 1}}  # fmt: skip
+    text = Metrics(board, "node_X", 4).render().decode()
+    assert 'tollway_requests_total{code="",endpoint="chat",status="200"} 12.0' in text
+    assert 'tollway_requests_total{code="rate_limited",endpoint="chat",status="429"} 2.0' in text
+    assert "# TYPE tollway_requests_total counter" in text
+    assert "tollway_journal_unacked 5.0" in text
+    assert 'tollway_novel{key="a|b"} 1.0' in text
+    assert "bad name" not in text
+    assert "tollway_in_flight 3.0" in text
+    assert 'epoch="4",node="node_X"' in text
+    assert "process_resident_memory_bytes" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "body"),
+    [
+        ('{"code":"generation_gap","generation":3}', 409, {"code": "generation_gap", "generation": 3}),
+        ('{"code":"bad_snapshot","message":"row 3"}', 422, {"code": "bad_snapshot", "message": "row 3"}),
+        ("not json", 422, {"code": "bad_snapshot", "message": "not json"}),
+        ("[1]", 422, {"code": "bad_snapshot", "message": "[1]"}),
+    ],
+)
+def test_a_refusal_keeps_the_cores_reason(text: str, status: int, body: dict[str, Any]) -> None:
+    refused = refusal(ValueError(text))
+    assert (refused.status, json.loads(refused.body)) == (status, body)
