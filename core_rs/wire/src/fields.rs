@@ -20,12 +20,10 @@ pub(crate) fn span_in(whole: &[u8], part: &[u8]) -> Span {
 
 /// Every line ends in CRLF, and CR and LF stand nowhere else. httparse lets a bare LF pass.
 pub(crate) fn only_crlf(head: &[u8]) -> bool {
-    let mut line_feeds = 0_usize;
-    let paired = memchr::memchr_iter(b'\n', head).all(|at| {
-        line_feeds += 1;
-        at > 0 && head.get(at - 1) == Some(&b'\r')
-    });
-    paired && memchr::memchr_iter(b'\r', head).count() == line_feeds
+    let next = head.get(1..).unwrap_or_default();
+    // No early exit, so that it becomes a vector comparison.
+    let torn = head.iter().zip(next).fold(false, |torn, (byte, next)| torn | ((*byte == b'\r') != (*next == b'\n')));
+    !torn && head.first() != Some(&b'\n') && head.last() != Some(&b'\r')
 }
 
 /// The comma-separated elements of a field value, trimmed; empty ones included.

@@ -41,11 +41,13 @@ pub fn validate(bytes: &[u8]) -> Result<()> {
 }
 
 /// A string as it stands between its quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text<'b> {
     pub raw: &'b [u8],
     pub start: usize,
     pub escaped: bool,
+    /// By how many bytes it shrinks when its escapes are undone.
+    saved: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,36 +181,40 @@ impl<'b> Scanner<'b> {
     pub fn string(&mut self) -> Result<Text<'b>> {
         self.eat(b'"')?;
         let start = self.at;
-        let mut escaped = false;
+        let mut saved = 0;
         loop {
             self.at = find_special(self.bytes, self.at);
             match self.peek()? {
                 b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                b'\\' => saved += self.escape()?,
                 _ => return Err(JsonError::Syntax),
             }
         }
         let raw = self.between(start, self.at);
         self.at += 1;
-        Ok(Text { raw, start, escaped })
+        // Every escape is longer than what it stands for.
+        Ok(Text { raw, start, saved, escaped: saved > 0 })
     }
 
-    fn escape(&mut self) -> Result<()> {
+    /// Passes over the escape that starts here; how many bytes longer it is than the character in UTF-8.
+    fn escape(&mut self) -> Result<usize> {
         match self.bytes.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 2;
+                Ok(1)
+            }
             Some(b'u') => {
-                let digits = self.bytes.get(self.at + 2..self.at + 6).ok_or(JsonError::Syntax)?;
+                let escape = self.bytes.get(self.at..).unwrap_or_default();
+                let digits = escape.get(2..6).ok_or(JsonError::Syntax)?;
                 if !digits.iter().all(u8::is_ascii_hexdigit) {
                     return Err(JsonError::Syntax);
                 }
-                self.at += 6;
+                let (character, taken) = text::unescape(escape);
+                self.at += taken;
+                Ok(taken - character.len_utf8())
             }
-            _ => return Err(JsonError::Syntax),
+            _ => Err(JsonError::Syntax),
         }
-        Ok(())
     }
 
     /// The number that starts here, as it stands.
@@ -305,23 +311,19 @@ impl<'b> Scanner<'b> {
 /// Position of the first quote, backslash or control byte at or behind `from`; the buffer's length when there is none.
 #[inline]
 fn find_special(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    let near = bytes.len().min(from.saturating_add(SHORT_STRING));
-    while let Some(Ok(word)) = bytes.get(at..at + 8).filter(|_| at < near).map(<[u8; 8]>::try_from) {
-        let hits = special_bytes(u64::from_le_bytes(word));
-        if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
+    let rest = bytes.get(from..).unwrap_or_default();
+    let (words, tail) = rest.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        if index == SHORT_STRING / 8 {
+            return find_special_far(bytes, from + SHORT_STRING);
         }
-        at += 8;
+        let hits = special_bytes(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return from + index * 8 + (hits.trailing_zeros() / 8) as usize;
+        }
     }
-    if bytes.len() - at.min(bytes.len()) < 8 {
-        let is_special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-        return bytes
-            .get(at..)
-            .and_then(|rest| rest.iter().position(is_special))
-            .map_or(bytes.len(), |offset| at + offset);
-    }
-    find_special_far(bytes, at)
+    let in_tail = tail.iter().position(|byte| *byte == b'"' || *byte == b'\\' || *byte < 0x20);
+    bytes.len() - tail.len() + in_tail.unwrap_or(tail.len())
 }
 
 /// The high bit of each byte that is special; exact up to and with the lowest one set, which is all that is used (the borrow of a

@@ -12,7 +12,7 @@ use tollway_policy::{admission::Endpoint, refusal::Refusal};
 
 use crate::{
     Span,
-    json::{self, Key, Kind, Scanner, Text},
+    json::{self, Kind, Scanner, Text},
     refuse::unreadable,
 };
 use content::Content;
@@ -144,7 +144,7 @@ impl<'b> Reading<'b> {
         let mut first = true;
         while let Some(key) = self.scanner.next_key(first)? {
             first = false;
-            let Some(field) = Field::of(Key::of(key).bytes(), self.endpoint) else {
+            let Some(field) = key.as_key(|name| Field::of(name, self.endpoint)) else {
                 self.scanner.skip()?;
                 continue;
             };
@@ -265,7 +265,7 @@ impl<'b> Reading<'b> {
         let mut first = true;
         while let Some(key) = self.scanner.next_key(first)? {
             first = false;
-            if !key.is(b"include_usage") {
+            if !key.as_key(|name| name == b"include_usage") {
                 self.scanner.skip()?;
                 continue;
             }
@@ -294,7 +294,7 @@ impl<'b> Reading<'b> {
             }
             (old, new) => old.or(new),
         };
-        let model = self.model.unwrap_or(Text { raw: &[], start: 0, escaped: false });
+        let model = self.model.unwrap_or_default();
         Ok(Facts {
             model: Span::new(model.start, model.start + model.raw.len()),
             model_escaped: model.escaped,

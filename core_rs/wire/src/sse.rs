@@ -234,6 +234,12 @@ impl<'e> Fields<'e> {
     }
 
     fn line(&mut self, line: &'e [u8]) {
+        if self.data.is_none()
+            && let Some(value) = line.strip_prefix(b"data:")
+        {
+            self.data = Some(Cow::Borrowed(value.strip_prefix(b" ").unwrap_or(value)));
+            return;
+        }
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default();

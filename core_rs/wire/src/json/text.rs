@@ -29,7 +29,7 @@ fn walk<'b>(raw: &'b [u8], mut on: impl FnMut(Part<'b>)) {
 }
 
 /// The character of the escape at the start of `escape`, and how many bytes it takes.
-fn unescape(escape: &[u8]) -> (char, usize) {
+pub(super) fn unescape(escape: &[u8]) -> (char, usize) {
     let simple = |character| (character, 2);
     match escape.get(1) {
         Some(b'n') => simple('\n'),
@@ -68,17 +68,7 @@ impl<'b> Text<'b> {
     /// Bytes of UTF-8 that the string stands for.
     #[inline]
     pub fn decoded_len(&self) -> u64 {
-        if !self.escaped {
-            return self.raw.len() as u64;
-        }
-        let mut bytes = 0;
-        walk(self.raw, |part| {
-            bytes += match part {
-                Part::Run(run) => run.len(),
-                Part::Char(character) => character.len_utf8(),
-            } as u64;
-        });
-        bytes
+        (self.raw.len() - self.saved) as u64
     }
 
     /// Unicode scalar values that the string stands for.
@@ -94,13 +84,16 @@ impl<'b> Text<'b> {
         count
     }
 
-    /// Whether it stands for exactly these bytes.
-    pub fn is(&self, bytes: &[u8]) -> bool {
-        if self.escaped { Key::of(*self).is(bytes) } else { self.raw == bytes }
-    }
-
-    pub fn starts_with(&self, prefix: &[u8]) -> bool {
-        self.raw.starts_with(prefix)
+    /// Gives the key that it spells to `on`: without a copy unless it has escapes, which honest clients' keys never do.
+    #[inline]
+    pub fn as_key<T>(&self, on: impl FnOnce(&[u8]) -> T) -> T {
+        let decoded;
+        on(if self.escaped {
+            decoded = Key::of(*self);
+            decoded.bytes()
+        } else {
+            self.raw
+        })
     }
 
     /// Appends what the string stands for.
@@ -156,10 +149,6 @@ impl<'b> Key<'b> {
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         if self.text.escaped { self.decoded.get(..self.len).unwrap_or_default() } else { self.text.raw }
-    }
-
-    fn is(&self, bytes: &[u8]) -> bool {
-        self.bytes() == bytes
     }
 }
 
