@@ -29,6 +29,9 @@ const PROGRESS_MS: u64 = 1_000;
 /// An upstream whose `[DONE]` has come is given so long to end its body, so that its connection can be used again.
 const TAIL_MS: u64 = 1_000;
 
+/// An event of several lines may be so many times as large as one line.
+const EVENT_LINES_MAX: usize = 2;
+
 const DONE: &[u8] = b"data: [DONE]\n\n";
 const HEARTBEAT: &[u8] = b": keep-alive\n\n";
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -132,6 +135,9 @@ impl Stream {
         let payload = &mut self.open.payload;
         let mut at = 0;
         while let Some(end) = sse::event_end(payload, at) {
+            if has_longer_line(&payload[at..end], self.line_bytes_max) {
+                return Step::TooLong;
+            }
             let seen = self.observer.observe(&payload[at..end]);
             add(&self.shard.counters.chunks, 1);
             match seen {
@@ -143,7 +149,8 @@ impl Stream {
                 _ => at = end,
             }
         }
-        if payload.len() - at > self.line_bytes_max {
+        let partial = &payload[at..];
+        if has_longer_line(partial, self.line_bytes_max) || partial.len() > self.line_bytes_max * EVENT_LINES_MAX {
             return Step::TooLong;
         }
         if !self.open.ended {
@@ -320,6 +327,11 @@ impl Stream {
         }
         Next::Close
     }
+}
+
+/// Whether a line of an event, its line end left out, is longer than the bound. Nearly always the whole event is shorter.
+fn has_longer_line(event: &[u8], bytes_max: usize) -> bool {
+    event.len() > bytes_max && event.split(|byte| matches!(byte, b'\n' | b'\r')).any(|line| line.len() > bytes_max)
 }
 
 /// Gives a finished stream's connection back to the pool; one whose body has not quite ended is read to its end beside the next request.

@@ -39,6 +39,7 @@ pub struct Upstream {
     requests: Arc<Mutex<Vec<Request>>>,
     go: Sender<()>,
     hangups: Receiver<()>,
+    received: Receiver<()>,
     stop: Arc<AtomicBool>,
 }
 
@@ -51,6 +52,7 @@ impl Upstream {
         let (go, gone) = channel();
         let gone = Arc::new(Mutex::new(gone));
         let (hung, hangups) = channel();
+        let (receive, received) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (seen, stopping) = (requests.clone(), stop.clone());
         std::thread::spawn(move || {
@@ -59,11 +61,12 @@ impl Upstream {
                     return;
                 }
                 let Ok(socket) = socket else { return };
-                let (script, seen, gone, hung) = (script.clone(), seen.clone(), gone.clone(), hung.clone());
-                std::thread::spawn(move || serve(socket, &*script, &seen, &gone, &hung));
+                let (script, seen, gone) = (script.clone(), seen.clone(), gone.clone());
+                let signals = Signals { hung: hung.clone(), receive: receive.clone() };
+                std::thread::spawn(move || serve(socket, &*script, &seen, &gone, &signals));
             }
         });
-        Upstream { address, requests, go, hangups, stop }
+        Upstream { address, requests, go, hangups, received, stop }
     }
 
     /// Answers every request with this text.
@@ -77,6 +80,11 @@ impl Upstream {
 
     pub fn go(&self) {
         self.go.send(()).unwrap();
+    }
+
+    /// Waits until one more request has arrived.
+    pub fn wait_for_request(&self) {
+        self.received.recv_timeout(PATIENCE).expect("no request arrived");
     }
 
     /// Waits until the gateway has hung up on a connection whose script said so.
@@ -109,7 +117,13 @@ pub fn framed(text: &str) -> String {
 
 pub const LAST: &str = "0\r\n\r\n";
 
-fn serve(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>, gone: &Mutex<Receiver<()>>, hung: &Sender<()>) {
+/// What an upstream tells its test.
+struct Signals {
+    hung: Sender<()>,
+    receive: Sender<()>,
+}
+
+fn serve(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>, gone: &Mutex<Receiver<()>>, signals: &Signals) {
     socket.set_nodelay(true).unwrap();
     let mut rest = Vec::new();
     while let Some((head, body)) = read_request(&mut socket, &mut rest) {
@@ -119,6 +133,7 @@ fn serve(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>, gon
             seen.push(request.clone());
             request
         };
+        let _ = signals.receive.send(());
         for act in script(&request) {
             match act {
                 Act::Send(text) => {
@@ -140,7 +155,7 @@ fn serve(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>, gon
                 Act::Hangup => {
                     let mut byte = [0];
                     while matches!(socket.read(&mut byte), Ok(n) if n > 0) {}
-                    let _ = hung.send(());
+                    let _ = signals.hung.send(());
                     return;
                 }
             }
