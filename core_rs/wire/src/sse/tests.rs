@@ -167,5 +167,5 @@ fn images_and_audio_name_their_events() {
 
 #[test]
 fn an_observer_is_small() {
-    assert!(size_of::<Observer>() <= 208, "{}", size_of::<Observer>());
+    assert!(size_of::<Observer>() <= 200, "{}", size_of::<Observer>());
 }
