@@ -19,7 +19,7 @@ Run = Callable[[bytes], None]
 
 def config(host: str, port: int) -> bytes:
     """What the provider is told."""
-    return json.dumps({"listen": f"{host}:{port}"}).encode()
+    return json.dumps({"listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}).encode()
 
 
 def run(host: str, port: int, run_simulator: Run = simulator) -> int:

@@ -65,6 +65,12 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+def numeric_address(host: str, port: int) -> str:
+    """`address:port` with the name resolved now, as the core wants it. SettingsError when the name is unknown."""
+    family, address = _resolve(host, port)
+    return f"[{address[0]}]:{port}" if family == socket.AF_INET6 else f"{address[0]}:{port}"
+
+
 def require_free(host: str, port: int, setting: str) -> None:
     """Raises PortTaken, naming `setting`, when anybody listens on `host:port`."""
     family, address = _resolve(host, port)
@@ -78,9 +84,7 @@ def _resolve(host: str, port: int) -> tuple[int, tuple[str, int] | tuple[str, in
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise SettingsError(
-            f'host: "{host}" is not an address of this machine; use 127.0.0.1, 0.0.0.0 or ::'
-        ) from error
+        raise SettingsError(f'"{host}" is no address and no name this machine can resolve') from error
     family, _, _, _, address = found[0]
     return int(family), address  # type: ignore[return-value]  # AF_INET and AF_INET6 only: (host, port[, flow, scope])
 

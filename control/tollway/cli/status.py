@@ -37,7 +37,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     if "reason" in found:
         return [f"down   {found['url']}: {found['reason']}"]
     head = f"{found['status']}   {found['base_url']}   version {found['version']}, up for {found['uptime_seconds']} s"
-    state = f"snapshot {found['generation']}, {found['snapshot_age_seconds']} s old"
+    state = f"snapshot {found['generation']}, {found['snapshot_age_seconds'] or 0} s old"
     shown = [head, state + (", draining" if found.get("draining") else "")]
     for model in found["models"]:
         rate, ttft = model["success_rate"], model["ttft_ms_p50"]

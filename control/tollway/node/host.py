@@ -89,7 +89,7 @@ def core_config(
             "pepper": pepper.hex(),
             "node_api": f"{_NODE_HOST}:{node_port}",
             "node_token": token,
-            "control": f"{settings.control_host}:{settings.control_port}",
+            "control": sockets.numeric_address(settings.control_host, settings.control_port),
             "test_hooks": settings.test_hooks,
             "expose_metrics": settings.expose_metrics,
             "settings": settings.core_settings,

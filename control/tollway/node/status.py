@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ from tollway import __version__
 
 STATUS_CACHE_MS = 100
 STATUS_WINDOW_SECONDS = 300
-# The control plane confirms the generation every 2 s: after this long without, what we know may be out of date.
+# With no control plane for so long, what we know may be out of date.
 SNAPSHOT_STALE_MS = 30_000
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
@@ -40,12 +40,12 @@ class CoreStatus(msgspec.Struct):
     """`Core.status()`. Fields a newer core adds are ignored."""
 
     generation: int = 0
-    snapshot_age_ms: int = 0
+    snapshot_age_ms: int | None = None
     draining: bool = False
     in_flight: int = 0
-    connections: int = 0
+    connections: int | None = None
     models: list[ModelFigures] = []
-    counters: dict[str, float | dict[str, float]] = {}
+    counters: dict[str, Any] = {}
 
 
 class ModelStatus(msgspec.Struct):
@@ -65,7 +65,7 @@ class NodeStatus(msgspec.Struct):
     uptime_seconds: int
     base_url: str
     generation: int
-    snapshot_age_seconds: float
+    snapshot_age_seconds: float | None
     draining: bool
     models: list[ModelStatus]
 
@@ -79,7 +79,9 @@ def overall(core: CoreStatus) -> State:
     states = [model.state for model in core.models]
     if core.generation == 0 or (states and all(state == "down" for state in states)):
         return "down"
-    if "down" in states or core.snapshot_age_ms > SNAPSHOT_STALE_MS:
+    # While the control plane answers, what it has not replaced is current, however old it is.
+    cut_off = core.counters.get("control_link_up") != 1
+    if "down" in states or (cut_off and (core.snapshot_age_ms or 0) > SNAPSHOT_STALE_MS):
         return "degraded"
     return "up"
 
@@ -132,7 +134,7 @@ class StatusBoard:
                 uptime_seconds=int(self._clock() - self._started),
                 base_url=url,
                 generation=core.generation,
-                snapshot_age_seconds=round(core.snapshot_age_ms / 1000, 3),
+                snapshot_age_seconds=None if core.snapshot_age_ms is None else round(core.snapshot_age_ms / 1000, 3),
                 draining=self.draining or core.draining,
                 models=[ModelStatus(m.name, m.state, m.success_rate, m.ttft_ms_p50) for m in core.models],
             )

@@ -64,11 +64,18 @@ def test_the_shape_is_the_contract(board: StatusBoard, clock: Clock) -> None:
         (1, SNAPSHOT_STALE_MS, ["up"], "up"),
         (1, SNAPSHOT_STALE_MS + 1, ["up"], "degraded"),
         (1, SNAPSHOT_STALE_MS + 1, ["down"], "down"),
+        (1, None, [], "up"),
     ],
 )
-def test_what_makes_it_degraded_or_down(generation: int, age_ms: int, states: list[Any], expected: str) -> None:
+def test_what_makes_it_degraded_or_down(generation: int, age_ms: int | None, states: list[Any], expected: str) -> None:
     models = [ModelFigures(f"m{i}", state) for i, state in enumerate(states)]
     assert overall(CoreStatus(generation=generation, snapshot_age_ms=age_ms, models=models)) == expected
+
+
+def test_an_old_snapshot_is_current_while_the_control_plane_answers() -> None:
+    for link_up, expected in ((1, "up"), (0, "degraded")):
+        core = CoreStatus(generation=1, snapshot_age_ms=SNAPSHOT_STALE_MS + 1, counters={"control_link_up": link_up})
+        assert overall(core) == expected
 
 
 def test_the_core_is_asked_at_most_every_100_ms(board: StatusBoard, clock: Clock) -> None:
@@ -112,13 +119,18 @@ def test_the_address_it_tells(
 
 def test_metrics_turn_maps_into_labels(board: StatusBoard, clock: Clock) -> None:
     clock.figures |= {"in_flight": 3, "counters": {"requests_total": {"chat|200|": 12, "chat|429|rate_limited": 2},
-                      "journal_unacked": 5, "novel": {"a|b": 1}, "bad name": 1}}  # fmt: skip
+                      "journal_unacked": 5, "novel": {"a|b": 1},
+                      "refused_total|code=no_key": 4,
+                      "refused_total|code=no_model": 0, "connections": 9, "bad name": 1}}  # fmt: skip
     text = Metrics(board, "node_X", 4).render().decode()
     assert 'tollway_requests_total{code="",endpoint="chat",status="200"} 12.0' in text
     assert 'tollway_requests_total{code="rate_limited",endpoint="chat",status="429"} 2.0' in text
     assert "# TYPE tollway_requests_total counter" in text
     assert "tollway_journal_unacked 5.0" in text
     assert 'tollway_novel{key="a|b"} 1.0' in text
+    assert 'tollway_refused_total{code="no_key"} 4.0' in text
+    assert text.count("# TYPE tollway_refused_total counter") == 1
+    assert text.count("# TYPE tollway_connections gauge") == 1
     assert "bad name" not in text
     assert "tollway_in_flight 3.0" in text
     assert 'epoch="4",node="node_X"' in text

@@ -12,7 +12,7 @@ import pytest
 from tollway.errors import SettingsError
 from tollway.serve.commands import choose_ports
 from tollway.settings import Settings, load_settings
-from tollway.sockets import LISTEN_BACKLOG, PortTaken, bound_port, close_all, open_listeners
+from tollway.sockets import LISTEN_BACKLOG, PortTaken, bound_port, close_all, numeric_address, open_listeners
 
 pytestmark = pytest.mark.unit
 
@@ -69,6 +69,12 @@ def test_a_child_accepts_on_an_inherited_socket() -> None:
         assert child.wait(10) == 0
     finally:
         close_all(listeners)
+
+
+def test_the_core_gets_a_numeric_address() -> None:
+    assert numeric_address("10.0.0.5", 8081) == "10.0.0.5:8081"
+    assert numeric_address("::1", 8081) == "[::1]:8081"
+    assert numeric_address("localhost", 8081) in ("127.0.0.1:8081", "[::1]:8081")
 
 
 def test_the_backlog_is_deep() -> None:
