@@ -33,7 +33,8 @@ async def _prepare(settings: Settings, simulator_port: int | None) -> dict[str, 
     from tollway.control_app import ensure_setup_link
     from tollway.db import Database, migrate
 
-    database = Database(settings.database_dsn)
+    settings.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database_dsn, wait_ms=settings.db_wait_ms)
     try:
         await migrate(database.engine)
         said: dict[str, Any] = {"setup_link": await ensure_setup_link(database, settings)}

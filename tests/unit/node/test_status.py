@@ -121,7 +121,8 @@ def test_metrics_turn_maps_into_labels(board: StatusBoard, clock: Clock) -> None
     clock.figures |= {"in_flight": 3, "counters": {"requests_total": {"chat|200|": 12, "chat|429|rate_limited": 2},
                       "journal_unacked": 5, "novel": {"a|b": 1},
                       "refused_total|code=no_key": 4,
-                      "refused_total|code=no_model": 0, "connections": 9, "bad name": 1}}  # fmt: skip
+                      "refused_total|code=no_model": 0, "connections": 9,
+                      "bad name": 1}}  # fmt: skip
     text = Metrics(board, "node_X", 4).render().decode()
     assert 'tollway_requests_total{code="",endpoint="chat",status="200"} 12.0' in text
     assert 'tollway_requests_total{code="rate_limited",endpoint="chat",status="429"} 2.0' in text
