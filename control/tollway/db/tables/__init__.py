@@ -1,6 +1,6 @@
 """Every table of the one schema. Table classes end in `Row`; "models" always means LLM models."""
 
-from tollway.db.tables.base import Base, utc_now
+from tollway.db.tables.base import Base, table, utc_now
 from tollway.db.tables.catalogue import (
     PRICE_COLUMNS,
     CredentialRow,
@@ -57,5 +57,6 @@ __all__ = [
     "UsageHourRow",
     "UserRow",
     "WalletRow",
+    "table",
     "utc_now",
 ]

@@ -8,7 +8,7 @@ that migrations can name them on both engines.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
     JSON,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Table,
     Text,
     TypeDecorator,
     text,
@@ -93,6 +94,11 @@ class Base(DeclarativeBase):
         dict[str, str]: Json(),
         dict[str, int]: Json(),
     }
+
+
+def table(row: type[Base]) -> Table:
+    """The table behind a row class, for statements over plain columns (many rows at once, no ORM objects)."""
+    return cast(Table, row.__table__)
 
 
 class Versioned:

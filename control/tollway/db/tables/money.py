@@ -77,6 +77,7 @@ class LeaseRow(Base):
     """What one gateway process (node, epoch) has of one wallet. What it still has: granted - posted - returned.
 
     `held` is the live holds as the node last reported; it moves no money and only splits what people are shown.
+    `recall`: somebody else waits for the free part; said to the node once, with the answer to its next report.
     """
 
     __tablename__ = "leases"
@@ -97,6 +98,7 @@ class LeaseRow(Base):
     returned_nano: Mapped[int] = mapped_column(default=0)
     held_nano: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(default="open")
+    recall: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

@@ -96,6 +96,7 @@ def create() -> None:
         sa.Column("returned_nano", sa.BigInteger(), nullable=False),
         sa.Column("held_nano", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("recall", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("state IN ('open', 'suspect', 'closed', 'forfeited')", name=op.f("ck_leases_state")),
         sa.CheckConstraint("granted_nano >= posted_nano + returned_nano", name=op.f("ck_leases_covered")),
