@@ -1,8 +1,9 @@
 //! Answers that are not streams: whole ones with their cost, large ones as they come, and the upstream's own verdicts.
 
-use crate::attempt::{AnswerFacts, Judged, Open, ReadFailure, Whole};
+use crate::attempt::{Judged, Whole};
 use crate::connection::{Connection, Next};
 use crate::exchange::{Exchange, number_line, text_line, write_usd};
+use crate::open::{AnswerFacts, Open, ReadFailure};
 use crate::posting::{CLIENT_GONE, Posting};
 use crate::socket::Watch;
 use crate::upstream::{Side, or_default};
@@ -29,12 +30,7 @@ impl Facts {
     /// The units that no usage reports, for an answer of which `images` were seen.
     pub(crate) fn outcome(&self, images: u64) -> Outcome {
         let images = if self.endpoint == Endpoint::Images && images == 0 { self.images } else { images };
-        Outcome {
-            input_text_bytes: self.input_text_bytes,
-            images,
-            characters: self.characters,
-            ..Outcome::default()
-        }
+        Outcome { input_text_bytes: self.input_text_bytes, images, characters: self.characters, ..Outcome::default() }
     }
 }
 
@@ -77,7 +73,13 @@ pub(crate) fn record_health(c: &Connection, posting: &Posting, facts: &AnswerFac
 }
 
 /// An answer that lies whole in memory: settled, then told with its cost.
-pub(crate) async fn whole(c: &mut Connection, whole: Whole, mut posting: Posting, facts: &Facts, exchange: &Exchange) -> Next {
+pub(crate) async fn whole(
+    c: &mut Connection,
+    whole: Whole,
+    mut posting: Posting,
+    facts: &Facts,
+    exchange: &Exchange,
+) -> Next {
     let body = &whole.payload[whole.start..];
     let outcome = Outcome {
         usage: whole.answer.usage,
@@ -194,7 +196,12 @@ pub(crate) async fn large(
 }
 
 /// Writes the head, if that has not gone yet, and a part of the body in the framing that the head announced.
-async fn write_part(c: &mut Connection, head: &mut Vec<u8>, part: &[u8], by_length: bool) -> Result<(), crate::socket::Wait> {
+async fn write_part(
+    c: &mut Connection,
+    head: &mut Vec<u8>,
+    part: &[u8],
+    by_length: bool,
+) -> Result<(), crate::socket::Wait> {
     let mut line = [0; 18];
     let written = if by_length || part.is_empty() {
         c.write(&[head, part]).await

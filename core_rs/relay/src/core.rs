@@ -2,10 +2,11 @@
 
 use crate::config::Config;
 use crate::counters::add;
+use crate::desk::{Ask, LeaseDesk};
 use crate::journal::reader::Reader;
 use crate::journal::recovery;
 use crate::journal::writer::ThreadJournal;
-use crate::link::{self, LeaseDesk};
+use crate::link;
 use crate::listener::{self, Phase};
 use crate::node::Node;
 use crate::upstream::tls_config;
@@ -25,7 +26,7 @@ const PENDING_ROWS_MAX: usize = 8_192;
 /// One gateway core per process.
 pub struct Core {
     node: Arc<Node>,
-    asks: Mutex<Option<mpsc::Receiver<link::Ask>>>,
+    asks: Mutex<Option<mpsc::Receiver<Ask>>>,
     running: Mutex<Option<Running>>,
 }
 
@@ -54,8 +55,10 @@ impl Core {
         let own = recovery::lock_folder(&config.journal_dir, config.epoch)
             .map_err(|e| format!("journal_dir: {}: {e}", config.journal_dir.display()))?
             .ok_or_else(|| format!("journal_dir: {}: another process has it", config.journal_dir.display()))?;
-        let adopted = recovery::adopt_siblings(&config.journal_dir, config.epoch).map_err(|e| format!("journal_dir: {e}"))?;
-        let listeners = config.listen_fds.iter().map(|fd| listener::adopt(*fd).map_err(|e| format!("listen_fds: {fd}: {e}")));
+        let adopted =
+            recovery::adopt_siblings(&config.journal_dir, config.epoch).map_err(|e| format!("journal_dir: {e}"))?;
+        let listeners =
+            config.listen_fds.iter().map(|fd| listener::adopt(*fd).map_err(|e| format!("listen_fds: {fd}: {e}")));
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         let journals: Vec<_> = (0..listeners.len())
             .map(|thread| {
@@ -150,7 +153,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Starts the link's thread and returns its runtime's handle, on which names are resolved too.
 fn start_link(parts: link::Parts) -> Result<(JoinHandle<()>, tokio::runtime::Handle), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| format!("link: {e}"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| format!("link: {e}"))?;
     let handle = runtime.handle().clone();
     let thread = std::thread::Builder::new()
         .name("core-link".into())

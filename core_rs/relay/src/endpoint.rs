@@ -4,38 +4,21 @@
 //! upstream dialled. Each phase either hands on or names the refusal; nothing is charged before the last.
 
 use crate::attempt::{self, Failed, Job, Ready};
-use crate::body::Body;
-use crate::connection::{Connection, Next, Stop};
-use crate::exchange::{Exchange, number_line};
+use crate::connection::{Body, Connection, Next, Stop};
+use crate::exchange::Exchange;
 use crate::money;
+use crate::parsed::{Parsed, Target, check_media_type, scan};
 use crate::posting::{CLIENT_GONE, Posting};
+use crate::ratelimit;
 use crate::socket::Watch;
 use crate::upstream::Side;
 use crate::{answer, clock, streaming};
 use std::sync::Arc;
-use tollway_policy::admission::{Caller, Demand, Endpoint, Hold, authenticate};
+use tollway_policy::admission::{Caller, Endpoint, Hold, authenticate};
 use tollway_policy::channel::{self, AttemptFailure};
 use tollway_policy::refusal::{Code, Refusal};
 use tollway_policy::snapshot::{Model, Snapshot};
 use tollway_wire::head::RequestHead;
-use tollway_wire::multipart::{self, MultipartFacts};
-use tollway_wire::path::BodyKind;
-use tollway_wire::request::{self, Facts, IncludeUsage, Plan};
-
-/// Where a request goes.
-#[derive(Clone, Copy)]
-pub(crate) struct Target {
-    pub(crate) endpoint: Endpoint,
-    /// The path below the upstream's base.
-    pub(crate) suffix: &'static str,
-    pub(crate) body: BodyKind,
-}
-
-/// What the scan of the body found.
-enum Parsed {
-    Json(Facts),
-    Form(MultipartFacts),
-}
 
 /// Everything that the attempts need, decided once.
 struct Admitted {
@@ -47,7 +30,13 @@ struct Admitted {
 }
 
 /// Serves one request to a relay endpoint.
-pub(crate) async fn serve(c: &mut Connection, head: &RequestHead, forward: &[u8], target: Target, exchange: &mut Exchange) -> Next {
+pub(crate) async fn serve(
+    c: &mut Connection,
+    head: &RequestHead,
+    forward: &[u8],
+    target: Target,
+    exchange: &mut Exchange,
+) -> Next {
     let snapshot = c.shard.node.snapshot.load_full();
     if c.shard.node.config.test_hooks && head.test_hook.is_some_and(|hook| hook.of(&c.inbuf) == b"panic") {
         deliberate_panic();
@@ -75,10 +64,16 @@ pub(crate) fn authorise<'s>(c: &Connection, snapshot: &'s Snapshot, head: &Reque
     Ok(caller)
 }
 
-async fn admit(c: &mut Connection, snapshot: &Snapshot, head: &RequestHead, target: Target, exchange: &mut Exchange) -> Result<Admitted, Stop> {
+async fn admit(
+    c: &mut Connection,
+    snapshot: &Snapshot,
+    head: &RequestHead,
+    target: Target,
+    exchange: &mut Exchange,
+) -> Result<Admitted, Stop> {
     let caller = authorise(c, snapshot, head)?;
     let now_ns = c.shard.node.clock.now_ns();
-    limit_lines(&caller, now_ns, &mut exchange.extra);
+    ratelimit::write_lines(&caller, now_ns, &mut exchange.extra);
     check_media_type(head, &c.inbuf, target.body)?;
     let body = c.read_body(head).await?;
     let parsed = scan(body.of(&c.inbuf), head, &c.inbuf, target)?;
@@ -87,7 +82,7 @@ async fn admit(c: &mut Connection, snapshot: &Snapshot, head: &RequestHead, targ
     let name = parsed.model_name(body.of(&c.inbuf), &mut scratch);
     let model = caller.model(name, target.endpoint)?;
     caller.take_limits_for(model, now_ns)?;
-    replace_limit_lines(&caller, now_ns, exchange);
+    ratelimit::replace_lines(&caller, now_ns, &mut exchange.extra);
     if channel::pick(model, &[], 0).is_none() {
         caller.refund_limits(model);
         return Err(Refusal::no_healthy_upstream().into());
@@ -98,142 +93,6 @@ async fn admit(c: &mut Connection, snapshot: &Snapshot, head: &RequestHead, targ
         Err(stop) => {
             caller.refund_limits(model); // a refused request uses up no limit
             Err(stop)
-        }
-    }
-}
-
-/// `x-ratelimit-*` for the requests-per-minute limit in force, in OpenAI's form.
-fn limit_lines(caller: &Caller<'_>, now_ns: u64, out: &mut Vec<u8>) {
-    let Some(view) = caller.limit_view(now_ns) else { return };
-    number_line(out, "x-ratelimit-limit-requests", view.limit);
-    number_line(out, "x-ratelimit-remaining-requests", view.remaining);
-    out.extend_from_slice(b"x-ratelimit-reset-requests: ");
-    write_reset(out, view.reset_ns);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// The figures after this request was taken into account.
-fn replace_limit_lines(caller: &Caller<'_>, now_ns: u64, exchange: &mut Exchange) {
-    let kept = memchr::memmem::find(&exchange.extra, b"x-ratelimit-").unwrap_or(exchange.extra.len());
-    exchange.extra.truncate(kept);
-    limit_lines(caller, now_ns, &mut exchange.extra);
-}
-
-/// A wait as OpenAI writes it: `12ms`, `1.5s`, `6m0s`.
-fn write_reset(out: &mut Vec<u8>, ns: u64) {
-    let ms = ns.div_ceil(1_000_000);
-    let text = match ms {
-        0..1_000 => format!("{ms}ms"),
-        1_000..60_000 if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
-        1_000..60_000 => format!("{}.{:03}s", ms / 1_000, ms % 1_000),
-        _ => format!("{}m{}s", ms / 60_000, ms % 60_000 / 1_000),
-    };
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// 415 unless the body is of the form that the path takes; a missing content type is taken as JSON.
-fn check_media_type(head: &RequestHead, inbuf: &[u8], kind: BodyKind) -> Result<(), Refusal> {
-    let encoding = head.content_encoding.map(|span| span.of(inbuf).trim_ascii()).unwrap_or_default();
-    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
-        return Err(Refusal::new(Code::UnsupportedEncoding, "Send the body without a Content-Encoding."));
-    }
-    let given = head.content_type.map(|span| span.of(inbuf)).unwrap_or(b"application/json");
-    let essence = given.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    let fits = match kind {
-        BodyKind::Json => {
-            essence.eq_ignore_ascii_case(b"application/json")
-                || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
-        }
-        BodyKind::Multipart => essence.eq_ignore_ascii_case(b"multipart/form-data"),
-    };
-    let wanted = match kind {
-        BodyKind::Json => "Send the body as application/json.",
-        BodyKind::Multipart => "Send the body as multipart/form-data.",
-    };
-    if fits { Ok(()) } else { Err(Refusal::new(Code::UnsupportedMediaType, wanted)) }
-}
-
-fn scan(body: &[u8], head: &RequestHead, inbuf: &[u8], target: Target) -> Result<Parsed, Refusal> {
-    match target.body {
-        BodyKind::Json => request::scan(body, target.endpoint).map(Parsed::Json),
-        BodyKind::Multipart => {
-            let content_type = head.content_type.map(|span| span.of(inbuf)).unwrap_or_default();
-            let boundary = multipart::boundary(content_type)
-                .ok_or_else(|| Refusal::invalid("boundary", "The Content-Type header names no multipart boundary."))?;
-            multipart::scan(body, boundary).map(Parsed::Form)
-        }
-    }
-}
-
-impl Parsed {
-    fn model_name<'a>(&self, body: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        match self {
-            Parsed::Json(facts) => request::model_name(facts, body, scratch),
-            Parsed::Form(facts) => facts.model.of(body),
-        }
-    }
-
-    fn is_stream(&self) -> bool {
-        match self {
-            Parsed::Json(facts) => facts.stream,
-            Parsed::Form(facts) => facts.stream,
-        }
-    }
-
-    /// The client asked for the usage event itself.
-    fn wants_usage(&self) -> bool {
-        matches!(self, Parsed::Json(facts) if matches!(facts.include_usage, IncludeUsage::True))
-    }
-
-    fn input_text_bytes(&self) -> u64 {
-        match self {
-            Parsed::Json(facts) => facts.text_bytes,
-            Parsed::Form(facts) => facts.text_bytes,
-        }
-    }
-
-    fn images(&self) -> u64 {
-        match self {
-            Parsed::Json(facts) => facts.images,
-            Parsed::Form(facts) => facts.images,
-        }
-    }
-
-    fn characters(&self) -> u64 {
-        match self {
-            Parsed::Json(facts) => facts.characters,
-            Parsed::Form(_) => 0,
-        }
-    }
-
-    fn demand(&self, endpoint: Endpoint, body_bytes: u64) -> Demand {
-        match self {
-            Parsed::Json(facts) => Demand {
-                endpoint,
-                body_bytes,
-                max_output: facts.max_output,
-                choices: facts.choices,
-                images: facts.images,
-                characters: facts.characters,
-                milliseconds_max: 0,
-            },
-            // One byte of speech is at least a millisecond's eighth-kilobit: 8 kbit/s is the thinnest codec that providers take.
-            Parsed::Form(facts) => Demand {
-                endpoint,
-                body_bytes: facts.text_bytes + if endpoint == Endpoint::Images { facts.file_bytes } else { 0 },
-                max_output: None,
-                choices: 1,
-                images: facts.images,
-                characters: 0,
-                milliseconds_max: if endpoint == Endpoint::Audio { facts.file_bytes } else { 0 },
-            },
-        }
-    }
-
-    fn plan(&self, body: &[u8], upstream_model: &str, add_usage: bool, cap: Option<u64>, scratch: &mut Vec<u8>) -> Plan {
-        match self {
-            Parsed::Json(facts) => request::plan(body, facts, Some(upstream_model), add_usage, cap, scratch),
-            Parsed::Form(facts) => multipart::plan(body, facts, Some(upstream_model), scratch),
         }
     }
 }
@@ -273,7 +132,9 @@ async fn relay(c: &mut Connection, forward: &[u8], admitted: Admitted, exchange:
     release_input(c);
     match served {
         Served::Ready(Ready::Whole(whole)) => answer::whole(c, whole, posting, &facts, exchange).await,
-        Served::Ready(Ready::Large(open)) => Box::pin(answer::large(c, open, posting, &facts, exchange, &mut watch)).await,
+        Served::Ready(Ready::Large(open)) => {
+            Box::pin(answer::large(c, open, posting, &facts, exchange, &mut watch)).await
+        }
         Served::Ready(Ready::Stream(open)) => streaming::run(c, open, posting, &facts, exchange, &mut watch).await,
         Served::Judged(judged) => {
             posting.status = judged.status;
@@ -315,7 +176,13 @@ struct Sending<'a> {
 }
 
 /// Tries channels until one answers, the failure is the client's own, or the budget says stop. A channel is tried once.
-async fn attempts(c: &mut Connection, sending: &mut Sending<'_>, posting: &mut Posting, watch: &mut Watch, exchange: &Exchange) -> Served {
+async fn attempts(
+    c: &mut Connection,
+    sending: &mut Sending<'_>,
+    posting: &mut Posting,
+    watch: &mut Watch,
+    exchange: &Exchange,
+) -> Served {
     let shard = c.shard.clone();
     let mut tried = [u16::MAX; channel::RETRIES_MAX as usize + 1];
     let mut made = 0;

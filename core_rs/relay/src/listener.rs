@@ -1,9 +1,9 @@
 //! The core threads: one runtime, one listening socket, one of everything each. They share what `Node` holds and nothing else.
 
-use crate::connection;
 use crate::journal::writer::{ThreadJournal, Writer};
 use crate::node::Node;
 use crate::resolve::Names;
+use crate::router;
 use crate::shard::Shard;
 use crate::timers::SWEEP_MS;
 use std::io;
@@ -79,7 +79,7 @@ async fn serve(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut phase: w
                         let _ = client.try_write(FULL);
                         continue;
                     }
-                    tokio::task::spawn_local(connection::serve(shard.clone(), client, from.ip()));
+                    tokio::task::spawn_local(router::serve(shard.clone(), client, from.ip()));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },

@@ -29,7 +29,8 @@ pub(crate) async fn one(c: &mut Connection, head: &RequestHead, exchange: &mut E
     };
     let Some(model) = caller.models().find(|model| model.name.as_bytes() == id) else {
         let name: String = String::from_utf8_lossy(id).chars().take(100).collect();
-        let message = format!("The model '{name}' does not exist or this key may not call it. GET /v1/models lists what it may.");
+        let message =
+            format!("The model '{name}' does not exist or this key may not call it. GET /v1/models lists what it may.");
         let refusal = Refusal { param: Some("model"), ..Refusal::new(Code::ModelNotFound, message) };
         return c.refuse(exchange, &refusal).await;
     };

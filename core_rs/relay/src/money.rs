@@ -1,7 +1,7 @@
 //! The money phase: a hold out of the lease that this process has, and a question to the control plane when that is too little.
 
 use crate::connection::{Connection, Stop};
-use crate::link::Asked;
+use crate::desk::Asked;
 use crate::socket::{Wait, Watch, guarded};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,10 +28,10 @@ pub(crate) async fn hold(
         Err(HoldError::Refused(refusal)) => Err(refusal.into()),
         Err(HoldError::NeedsLease { .. }) => {
             let account = caller.account_live().id();
-            if !c.shard.is_dry(account) {
-                if let Some(hold) = Box::pin(lease(c, caller, model, demand, deadline_ms)).await? {
-                    return Ok(hold);
-                }
+            if !c.shard.is_dry(account)
+                && let Some(hold) = Box::pin(lease(c, caller, model, demand, deadline_ms)).await?
+            {
+                return Ok(hold);
             }
             finally(caller, model, demand)
         }

@@ -3,7 +3,7 @@
 use crate::clock::{Clock, wall_ms};
 use crate::config::Config;
 use crate::counters::{self, Counters};
-use crate::link::LeaseDesk;
+use crate::desk::LeaseDesk;
 use arc_swap::ArcSwap;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
@@ -124,7 +124,8 @@ impl Node {
     /// Takes what is free out of the leases of the wanted accounts.
     pub(crate) fn take_free(&self, wanted: impl Fn(Id) -> bool) -> Vec<(Id, i64)> {
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = leases.values().filter(|a| wanted(a.id())).map(|account| (account.id(), account.take_free(i64::MAX)));
+        let taken =
+            leases.values().filter(|a| wanted(a.id())).map(|account| (account.id(), account.take_free(i64::MAX)));
         taken.filter(|(_, nano)| *nano > 0).collect()
     }
 

@@ -31,7 +31,13 @@ pub(crate) async fn to_control(c: &mut Connection, head: &RequestHead, exchange:
     }
 }
 
-async fn forward(c: &mut Connection, head: &RequestHead, exchange: &Exchange, to: SocketAddr, with_token: bool) -> Next {
+async fn forward(
+    c: &mut Connection,
+    head: &RequestHead,
+    exchange: &Exchange,
+    to: SocketAddr,
+    with_token: bool,
+) -> Next {
     add(&c.shard.counters.proxied, 1);
     let request = match build(c, head, exchange, with_token).await {
         Ok(request) => request,
@@ -43,7 +49,8 @@ async fn forward(c: &mut Connection, head: &RequestHead, exchange: &Exchange, to
         Ok(answer) => answer,
         Err(Wait::ClientGone) => return Next::Close,
         Err(_) => {
-            let message = "The control plane does not answer at the moment. Calls to models go on. Retry in a few seconds.";
+            let message =
+                "The control plane does not answer at the moment. Calls to models go on. Retry in a few seconds.";
             let refusal = Refusal { retry_after_s: Some(2), ..Refusal::new(Code::Overloaded, message) };
             return c.refuse(exchange, &refusal).await;
         }
@@ -85,7 +92,13 @@ struct Answer {
     buffer: Vec<u8>,
 }
 
-async fn open(c: &mut Connection, to: SocketAddr, request: &[u8], head: &RequestHead, watch: &mut Watch) -> Result<Answer, Wait> {
+async fn open(
+    c: &mut Connection,
+    to: SocketAddr,
+    request: &[u8],
+    head: &RequestHead,
+    watch: &mut Watch,
+) -> Result<Answer, Wait> {
     let clock = c.shard.node.clock;
     c.timer.timer.set(clock.now_ms() + CONNECT_MS);
     let tcp = guarded(TcpStream::connect(to), &c.client, watch, &c.timer.timer).await??;
@@ -150,7 +163,9 @@ async fn pass_on(c: &mut Connection, answer: &mut Answer, exchange: &Exchange, w
             return c.after_answer(exchange.keep_alive).await;
         }
         c.timer.timer.set(c.shard.node.clock.now_ms() + ANSWER_MS);
-        let read = fill_upstream(&mut answer.socket, &c.shard.buffers, &mut answer.buffer, &c.client, watch, &c.timer.timer).await;
+        let read =
+            fill_upstream(&mut answer.socket, &c.shard.buffers, &mut answer.buffer, &c.client, watch, &c.timer.timer)
+                .await;
         match read {
             Ok(0) if framing == ResponseFraming::UntilClose => body.left = 0,
             Ok(n) if n > 0 => {}

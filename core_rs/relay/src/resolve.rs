@@ -15,9 +15,12 @@ const NAMES_MAX: usize = 1_024;
 /// Addresses tried per connect.
 pub(crate) const ADDRESSES_MAX: usize = 4;
 
+/// Until when (monotonic ms) which addresses hold.
+type Known = (u64, Rc<[SocketAddr]>);
+
 /// One thread's memory of names.
 pub(crate) struct Names {
-    known: RefCell<HashMap<(Box<str>, u16), (u64, Rc<[SocketAddr]>)>>,
+    known: RefCell<HashMap<(Box<str>, u16), Known>>,
     keep_ms: u64,
     /// The link's runtime, where the blocking look-up happens.
     background: tokio::runtime::Handle,
@@ -29,7 +32,13 @@ impl Names {
     }
 
     /// The addresses of a host, at most four, all of them allowed.
-    pub(crate) async fn lookup(&self, host: &str, port: u16, private_allowed: bool, now_ms: u64) -> io::Result<Rc<[SocketAddr]>> {
+    pub(crate) async fn lookup(
+        &self,
+        host: &str,
+        port: u16,
+        private_allowed: bool,
+        now_ms: u64,
+    ) -> io::Result<Rc<[SocketAddr]>> {
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let all: Rc<[SocketAddr]> = match literal {
             Ok(ip) => Rc::new([SocketAddr::new(ip, port)]),
@@ -43,7 +52,10 @@ impl Names {
         }
         let public: Rc<[SocketAddr]> = all.iter().copied().filter(|a| !is_private(a.ip())).collect();
         if public.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the upstream's address is private and not allowed"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the upstream's address is private and not allowed",
+            ));
         }
         Ok(public)
     }
@@ -116,8 +128,21 @@ mod tests {
     #[test]
     fn private_addresses_are_known_in_every_spelling() {
         let private = [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "198.18.0.1",
-            "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "224.0.0.1", "255.255.255.255",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "224.0.0.1",
+            "255.255.255.255",
         ];
         for text in private {
             assert!(is_private(text.parse().unwrap()), "{text}");

@@ -68,7 +68,12 @@ impl Socket {
     }
 
     /// Reads into a buffer that is taken from the pool when there is something to read, and given back when there is not.
-    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, pool: &Buffers, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Buffers,
+        into: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
         match self {
             Socket::Plain(tcp) => poll_fill_tcp(tcp, cx, pool, into),
             Socket::Tls(tls) => {
@@ -109,7 +114,12 @@ impl Socket {
 }
 
 #[inline]
-fn poll_fill_tcp(tcp: &mut TcpStream, cx: &mut Context<'_>, pool: &Buffers, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+fn poll_fill_tcp(
+    tcp: &mut TcpStream,
+    cx: &mut Context<'_>,
+    pool: &Buffers,
+    into: &mut Vec<u8>,
+) -> Poll<io::Result<usize>> {
     if into.capacity() == 0 {
         ready!(tcp.poll_read_ready(cx))?;
         *into = pool.page();
@@ -122,7 +132,12 @@ fn poll_fill_tcp(tcp: &mut TcpStream, cx: &mut Context<'_>, pool: &Buffers, into
 }
 
 /// Reads from the client. 0 = it has closed.
-pub(crate) async fn fill_client(tcp: &mut TcpStream, pool: &Buffers, into: &mut Vec<u8>, timer: &Timer) -> Result<usize, Wait> {
+pub(crate) async fn fill_client(
+    tcp: &mut TcpStream,
+    pool: &Buffers,
+    into: &mut Vec<u8>,
+    timer: &Timer,
+) -> Result<usize, Wait> {
     poll_fn(|cx| match poll_fill_tcp(tcp, cx, pool, into) {
         Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
         other => other.map_err(Wait::from),
@@ -178,7 +193,12 @@ pub(crate) async fn fill_upstream(
 }
 
 /// Waits for another future under the same three endings.
-pub(crate) async fn guarded<F: Future>(future: F, client: &TcpStream, watch: &mut Watch, timer: &Timer) -> Result<F::Output, Wait> {
+pub(crate) async fn guarded<F: Future>(
+    future: F,
+    client: &TcpStream,
+    watch: &mut Watch,
+    timer: &Timer,
+) -> Result<F::Output, Wait> {
     let mut future = std::pin::pin!(future);
     poll_fn(|cx| {
         if let Poll::Ready(value) = future.as_mut().poll(cx) {

@@ -5,11 +5,11 @@
 //! else is told as an error event and an aborted connection, never as a clean end: a dozen clients take that for the whole answer.
 
 use crate::answer::{Facts, broken, head_lines, record_health};
-use crate::attempt::{Open, ReadFailure};
 use crate::buffers::PAGE;
 use crate::connection::{Connection, Next};
 use crate::counters::add;
 use crate::exchange::Exchange;
+use crate::open::{Open, ReadFailure};
 use crate::posting::{CLIENT_GONE, Posting};
 use crate::shard::Shard;
 use crate::socket::Watch;
@@ -112,7 +112,11 @@ impl Stream {
             let bytes = match self.step() {
                 Step::Forward(bytes) => bytes,
                 Step::Complete { bytes, add_done } => return Ending::Complete { bytes, add_done },
-                Step::TooLong => return Ending::Told(Refusal::upstream_error("The model's provider sent an event beyond the size bound.")),
+                Step::TooLong => {
+                    return Ending::Told(Refusal::upstream_error(
+                        "The model's provider sent an event beyond the size bound.",
+                    ));
+                }
                 Step::UpstreamError { bytes } => return self.tell_after(c, bytes, broken(false)).await,
                 Step::CutShort { bytes } => return self.tell_after(c, bytes, broken(false)).await,
             };

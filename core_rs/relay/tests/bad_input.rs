@@ -1,4 +1,5 @@
 //! What a client can get wrong: each case with its exact status and code, nothing charged, the connection's fate, the neighbours untouched.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is a panic")]
 
 mod support;
 
@@ -31,10 +32,15 @@ fn head_case(name: &'static str, lines: &str, status: u16, code: &'static str) -
 }
 
 fn cases() -> Vec<Case> {
-    let n = HELLO.len();
+    let mut all = body_cases();
+    all.extend(call_cases());
+    all.extend(head_cases());
+    all
+}
+
+fn body_cases() -> Vec<Case> {
     let deep = format!(r#"{{"model":"chat","messages":[{}1{}]}}"#, "[".repeat(200), "]".repeat(200));
-    let kept = |name, raw, status, code| Case { name, raw, status, code, kept: true };
-    let mut all = vec![
+    vec![
         body_case("empty body", "", "invalid_json"),
         body_case("malformed JSON", r#"{"model":"#, "invalid_json"),
         body_case("trailing comma", r#"{"model":"chat","messages":[1],}"#, "invalid_json"),
@@ -42,18 +48,62 @@ fn cases() -> Vec<Case> {
         body_case("two values", r#"{"model":"chat"} {}"#, "invalid_json"),
         body_case("too deep", &deep, "invalid_json"),
         body_case("model missing", r#"{"messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        body_case("model of a wrong type", r#"{"model":7,"messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
+        body_case(
+            "model of a wrong type",
+            r#"{"model":7,"messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
         body_case("model empty", r#"{"model":"","messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
         body_case("messages missing", r#"{"model":"chat"}"#, "invalid_request"),
         body_case("messages of a wrong type", r#"{"model":"chat","messages":"x"}"#, "invalid_request"),
-        body_case("stream of a wrong type", r#"{"model":"chat","stream":"yes","messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        body_case("max_tokens negative", r#"{"model":"chat","max_tokens":-1,"messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        body_case("max_tokens fractional", r#"{"model":"chat","max_tokens":1.5,"messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        body_case("duplicate model", r#"{"model":"chat","model":"chat","messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        body_case("duplicate model, escaped", r#"{"model":"chat","mod\u0065l":"other","messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        body_case("duplicate stream", r#"{"model":"chat","stream":false,"stream":true,"messages":[{"role":"user","content":"x"}]}"#, "invalid_request"),
-        kept("unknown model", post("/v1/chat/completions", KEY, &HELLO.replace("\"chat\"", "\"nope\"")), 404, "model_not_found"),
-        kept("model of another kind", post("/v1/embeddings", KEY, r#"{"model":"chat","input":"x"}"#), 400, "invalid_request"),
+        body_case(
+            "stream of a wrong type",
+            r#"{"model":"chat","stream":"yes","messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
+        body_case(
+            "max_tokens negative",
+            r#"{"model":"chat","max_tokens":-1,"messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
+        body_case(
+            "max_tokens fractional",
+            r#"{"model":"chat","max_tokens":1.5,"messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
+        body_case(
+            "duplicate model",
+            r#"{"model":"chat","model":"chat","messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
+        body_case(
+            "duplicate model, escaped",
+            r#"{"model":"chat","mod\u0065l":"other","messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
+        body_case(
+            "duplicate stream",
+            r#"{"model":"chat","stream":false,"stream":true,"messages":[{"role":"user","content":"x"}]}"#,
+            "invalid_request",
+        ),
+    ]
+}
+
+fn call_cases() -> Vec<Case> {
+    let kept = |name, raw, status, code| Case { name, raw, status, code, kept: true };
+    vec![
+        kept(
+            "unknown model",
+            post("/v1/chat/completions", KEY, &HELLO.replace("\"chat\"", "\"nope\"")),
+            404,
+            "model_not_found",
+        ),
+        kept(
+            "model of another kind",
+            post("/v1/embeddings", KEY, r#"{"model":"chat","input":"x"}"#),
+            400,
+            "invalid_request",
+        ),
         kept("no key", post("/v1/chat/completions", "", HELLO), 401, "invalid_api_key"),
         kept("wrong key", post("/v1/chat/completions", "sk-tw-nope", HELLO), 401, "invalid_api_key"),
         kept("wrong key with a broken body", post("/v1/chat/completions", "sk-tw-nope", "{{{"), 401, "invalid_api_key"),
@@ -65,28 +115,88 @@ fn cases() -> Vec<Case> {
         kept("model not in the key's list", post("/v1/chat/completions", &key_text(7), HELLO), 404, "model_not_found"),
         kept("unknown path, no key", post("/v1/nothing", "", "{}"), 404, "not_found"),
         kept("inner path", post("/internal/node/lease", KEY, "{}"), 404, "not_found"),
-        kept("model without a price", post("/v1/chat/completions", KEY, &HELLO.replace("\"chat\"", "\"unpriced\"")), 400, "model_price_missing"),
-        kept("model without an upstream", post("/v1/chat/completions", KEY, &HELLO.replace("\"chat\"", "\"lost\"")), 503, "no_healthy_upstream"),
-        kept("wrong method", format!("GET /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\n\r\n"), 405, "method_not_allowed"),
-        kept("wrong content type", post("/v1/chat/completions", KEY, HELLO).replace("application/json", "text/plain"), 415, "unsupported_media_type"),
-        kept("compressed body", post("/v1/chat/completions", KEY, HELLO).replace("Host:", "Content-Encoding: gzip\r\nHost:"), 415, "unsupported_encoding"),
-    ];
-    all.extend([
-        head_case("length and chunked", &format!("Host: g\r\nContent-Length: {n}\r\nTransfer-Encoding: chunked\r\n"), 400, "invalid_request"),
-        head_case("two equal lengths", &format!("Host: g\r\nContent-Length: {n}\r\nContent-Length: {n}\r\n"), 400, "invalid_request"),
+        kept(
+            "model without a price",
+            post("/v1/chat/completions", KEY, &HELLO.replace("\"chat\"", "\"unpriced\"")),
+            400,
+            "model_price_missing",
+        ),
+        kept(
+            "model without an upstream",
+            post("/v1/chat/completions", KEY, &HELLO.replace("\"chat\"", "\"lost\"")),
+            503,
+            "no_healthy_upstream",
+        ),
+        kept(
+            "wrong method",
+            format!("GET /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\n\r\n"),
+            405,
+            "method_not_allowed",
+        ),
+        kept(
+            "wrong content type",
+            post("/v1/chat/completions", KEY, HELLO).replace("application/json", "text/plain"),
+            415,
+            "unsupported_media_type",
+        ),
+        kept(
+            "compressed body",
+            post("/v1/chat/completions", KEY, HELLO).replace("Host:", "Content-Encoding: gzip\r\nHost:"),
+            415,
+            "unsupported_encoding",
+        ),
+    ]
+}
+
+fn head_cases() -> Vec<Case> {
+    let n = HELLO.len();
+    let mut all = vec![
+        head_case(
+            "length and chunked",
+            &format!("Host: g\r\nContent-Length: {n}\r\nTransfer-Encoding: chunked\r\n"),
+            400,
+            "invalid_request",
+        ),
+        head_case(
+            "two equal lengths",
+            &format!("Host: g\r\nContent-Length: {n}\r\nContent-Length: {n}\r\n"),
+            400,
+            "invalid_request",
+        ),
         head_case("length with a sign", &format!("Host: g\r\nContent-Length: +{n}\r\n"), 400, "invalid_request"),
-        head_case("unknown transfer encoding", "Host: g\r\nTransfer-Encoding: gzip, chunked\r\n", 400, "invalid_request"),
+        head_case(
+            "unknown transfer encoding",
+            "Host: g\r\nTransfer-Encoding: gzip, chunked\r\n",
+            400,
+            "invalid_request",
+        ),
         head_case("no host", &format!("Content-Length: {n}\r\n"), 400, "invalid_request"),
         head_case("two hosts", &format!("Host: g\r\nHost: h\r\nContent-Length: {n}\r\n"), 400, "invalid_request"),
         head_case("bare line feed", &format!("Host: g\nContent-Length: {n}\r\n"), 400, "invalid_request"),
         head_case("space before the colon", &format!("Host: g\r\nContent-Length : {n}\r\n"), 400, "invalid_request"),
-        head_case("folded line", &format!("Host: g\r\nX-A: b\r\n c\r\nContent-Length: {n}\r\n"), 400, "invalid_request"),
-        head_case("too many headers", &format!("Host: g\r\n{}Content-Length: {n}\r\n", "x-a: b\r\n".repeat(100)), 431, "head_too_large"),
+        head_case(
+            "folded line",
+            &format!("Host: g\r\nX-A: b\r\n c\r\nContent-Length: {n}\r\n"),
+            400,
+            "invalid_request",
+        ),
+        head_case(
+            "too many headers",
+            &format!("Host: g\r\n{}Content-Length: {n}\r\n", "x-a: b\r\n".repeat(100)),
+            431,
+            "head_too_large",
+        ),
         head_case("absurd head", &format!("Host: g\r\nx-a: {}\r\n", "b".repeat(200_000)), 431, "head_too_large"),
         head_case("declared too large", "Host: g\r\nContent-Length: 20971521\r\n", 413, "request_too_large"),
         head_case("bad chunk", "Host: g\r\nTransfer-Encoding: chunked\r\n", 400, "invalid_request"),
-    ]);
-    let old = Case { name: "HTTP/1.0", raw: "GET /v1/models HTTP/1.0\r\nHost: g\r\n\r\n".into(), status: 505, code: "http_version_not_supported", kept: false };
+    ];
+    let old = Case {
+        name: "HTTP/1.0",
+        raw: "GET /v1/models HTTP/1.0\r\nHost: g\r\n\r\n".into(),
+        status: 505,
+        code: "http_version_not_supported",
+        kept: false,
+    };
     all.push(old);
     all
 }
@@ -110,7 +220,13 @@ fn every_mistake_has_its_answer_and_costs_nothing() {
         let mut client = gateway.client();
         let _ = std::io::Write::write_all(&mut client.socket, case.raw.as_bytes());
         let response = client.response();
-        assert_eq!((response.status, response.code().as_str()), (case.status, case.code), "{}: {}", case.name, response.text());
+        assert_eq!(
+            (response.status, response.code().as_str()),
+            (case.status, case.code),
+            "{}: {}",
+            case.name,
+            response.text()
+        );
         let error = &response.json()["error"];
         assert!(!error["message"].as_str().unwrap().is_empty(), "{}", case.name);
         assert!(response.header("x-request-id").is_some(), "{}", case.name);
@@ -153,7 +269,11 @@ fn bad_utf8_is_malformed_json() {
     let gateway = Gateway::start(&basic(upstream.address));
     let mut client = gateway.client();
     let body = b"{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\xfe\"}]}";
-    let mut raw = format!("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let mut raw = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
     raw.extend_from_slice(body);
     client.send(raw);
     assert_eq!(client.response().code(), "invalid_json");
@@ -164,7 +284,9 @@ fn a_truncated_body_is_nobodys_request() {
     let upstream = Upstream::answering(json(200, &completion(1, 1)));
     let gateway = Gateway::start(&basic(upstream.address));
     let mut client = gateway.client();
-    client.send(format!("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 500\r\n\r\n{{"));
+    client.send(format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 500\r\n\r\n{{"
+    ));
     client.close_write();
     assert!(client.is_closed());
     assert!(upstream.requests().is_empty());
@@ -177,7 +299,9 @@ fn a_slow_head_and_a_slow_body_time_out() {
     let gateway = Gateway::with(&basic(upstream.address), serde_json::json!({"client_head_ms": 200}));
     for begin in [
         "POST /v1/ch".to_string(),
-        format!("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 500\r\n\r\n{{"),
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 500\r\n\r\n{{"
+        ),
     ] {
         let mut client = gateway.client();
         client.send(begin);
@@ -197,7 +321,9 @@ fn the_largest_body_passes_in_both_framings_and_one_byte_more_does_not() {
         assert_eq!(body.len(), size);
         assert_eq!(gateway.chat(&body).status, status, "{size}");
         let mut client = gateway.client();
-        let mut raw = format!("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let mut raw = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {KEY}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
         for piece in body.as_bytes().chunks(7_777) {
             raw += &support::upstream::framed(std::str::from_utf8(piece).unwrap());
         }
@@ -213,7 +339,10 @@ fn expect_continue_is_answered_and_a_refusal_needs_no_body() {
     let upstream = Upstream::answering(json(200, &completion(1, 1)));
     let gateway = Gateway::start(&basic(upstream.address));
     let head = |key: &str| {
-        format!("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n", HELLO.len())
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {key}\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+            HELLO.len()
+        )
     };
     let mut client = gateway.client();
     client.send(head(KEY));
@@ -247,7 +376,11 @@ fn requests_per_minute_are_limited_across_snapshots_and_refusals_cost_no_limit()
     }
     gateway.core.apply(&limited(2).encode()).unwrap();
     let response = client.call("POST", "/v1/chat/completions", KEY, HELLO);
-    assert_eq!((response.status, response.code().as_str()), (429, "rate_limit_exceeded"), "a new snapshot refills no bucket");
+    assert_eq!(
+        (response.status, response.code().as_str()),
+        (429, "rate_limit_exceeded"),
+        "a new snapshot refills no bucket"
+    );
     let error = &response.json()["error"];
     assert_eq!((error["scope"].as_str(), error["limit"].as_str()), (Some("key"), Some("requests")));
     let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();

@@ -1,4 +1,5 @@
 //! Answers that are not streams: forwarded, rewritten, charged once.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is a panic")]
 
 mod support;
 
@@ -106,7 +107,8 @@ fn another_route_is_tried_before_the_first_byte_and_costs_nothing() {
     for failure in [json(503, "{}"), json(502, "{}"), "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort".into()] {
         let bad = Upstream::start(move |_| vec![Act::Send(failure.clone()), Act::Close]);
         let good = Upstream::answering(json(200, &completion(10, 10)));
-        let mut snapshot = basic(bad.address).upstream(UpstreamSpec::new("two", &format!("http://{}/v1", good.address)));
+        let mut snapshot =
+            basic(bad.address).upstream(UpstreamSpec::new("two", &format!("http://{}/v1", good.address)));
         let mut model = ModelSpec::chat("chat", &["one", "two"]);
         model.routes[1].priority = 1;
         snapshot.models = Some(vec![model]);
@@ -162,15 +164,20 @@ fn a_connection_that_the_upstream_closed_while_idle_is_replaced() {
         assert_eq!(gateway.chat(HELLO).status, 200);
     }
     let counters = &gateway.status()["counters"];
-    assert_eq!((counters["upstream_connects_total"].as_u64(), counters["upstream_reuses_total"].as_u64()), (Some(1), Some(4)));
+    assert_eq!(
+        (counters["upstream_connects_total"].as_u64(), counters["upstream_reuses_total"].as_u64()),
+        (Some(1), Some(4))
+    );
 }
 
 #[test]
 fn an_answer_too_large_to_hold_is_forwarded_and_its_usage_found() {
     let padding = "x".repeat(400 << 10);
-    let body = format!(r#"{{"object":"list","pad":"{padding}","usage":{{"prompt_tokens":1000,"completion_tokens":5}}}}"#);
+    let body =
+        format!(r#"{{"object":"list","pad":"{padding}","usage":{{"prompt_tokens":1000,"completion_tokens":5}}}}"#);
     let chunked = {
-        let mut text = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_string();
+        let mut text =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_string();
         for part in body.as_bytes().chunks(9_000) {
             text += &support::upstream::framed(std::str::from_utf8(part).unwrap());
         }
@@ -192,7 +199,8 @@ fn an_answer_too_large_to_hold_is_forwarded_and_its_usage_found() {
 #[test]
 fn a_large_answer_that_breaks_off_is_aborted_and_never_looks_whole() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 600000\r\n\r\n";
-    let upstream = Upstream::start(move |_| vec![Act::Send(format!("{head}{{\"a\":\"{}", "x".repeat(300_000))), Act::Close]);
+    let upstream =
+        Upstream::start(move |_| vec![Act::Send(format!("{head}{{\"a\":\"{}", "x".repeat(300_000))), Act::Close]);
     let gateway = Gateway::start(&basic(upstream.address));
     let response = gateway.chat(HELLO);
     assert!(!response.whole);
@@ -206,7 +214,10 @@ fn a_panic_ends_one_request_and_voids_its_hold() {
     let mut neighbour = gateway.client();
     assert_eq!(neighbour.call("POST", "/v1/chat/completions", KEY, HELLO).status, 200);
     let mut client = gateway.client();
-    client.send(support::Client::request("POST", "/v1/chat/completions", KEY, HELLO).replace("Host:", "x-tollway-test: panic\r\nHost:"));
+    client.send(
+        support::Client::request("POST", "/v1/chat/completions", KEY, HELLO)
+            .replace("Host:", "x-tollway-test: panic\r\nHost:"),
+    );
     let response = client.response();
     assert_eq!((response.status, response.code().as_str()), (500, "internal_error"));
     assert_eq!(neighbour.call("POST", "/v1/chat/completions", KEY, HELLO).status, 200);

@@ -1,4 +1,5 @@
 //! Streams: forwarded as read, metered on the way, and never ended cleanly when they did not end well.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is a panic")]
 
 mod support;
 
@@ -8,11 +9,16 @@ use tollway_policy::testing::{ModelSpec, UpstreamSpec};
 
 /// A good stream: head, two words, finish, usage, DONE, end.
 fn good() -> String {
-    stream_head() + &framed(&chunk("Hel")) + &framed(&chunk("lo")) + &framed(&finish()) + &framed(&usage_event(1_000, 100)) + &framed(DONE) + LAST
+    stream_head()
+        + &framed(&chunk("Hel"))
+        + &framed(&chunk("lo"))
+        + &framed(&finish())
+        + &framed(&usage_event(1_000, 100))
+        + &framed(DONE)
+        + LAST
 }
 
-const USAGE_STREAM: &str =
-    r#"{"model":"chat","stream":true,"stream_options":{"x":1,"include_usage":true},"messages":[{"role":"user","content":"Hi"}]}"#;
+const USAGE_STREAM: &str = r#"{"model":"chat","stream":true,"stream_options":{"x":1,"include_usage":true},"messages":[{"role":"user","content":"Hi"}]}"#;
 
 #[test]
 fn usage_is_asked_for_and_withheld_from_a_client_that_did_not_ask() {
@@ -107,8 +113,9 @@ fn a_stream_that_breaks_ends_with_an_error_event_and_an_aborted_connection() {
 
 #[test]
 fn garbage_in_the_framing_breaks_the_stream() {
-    let upstream =
-        Upstream::start(|_| vec![Act::Send(stream_head() + &framed(&chunk("Hello"))), Act::Await, Act::Send("zz\r\n".into())]);
+    let upstream = Upstream::start(|_| {
+        vec![Act::Send(stream_head() + &framed(&chunk("Hello"))), Act::Await, Act::Send("zz\r\n".into())]
+    });
     let gateway = Gateway::start(&basic(upstream.address));
     let mut client = gateway.client();
     client.send(support::Client::request("POST", "/v1/chat/completions", KEY, HELLO_STREAM));
@@ -147,7 +154,9 @@ fn an_error_as_the_first_event_is_a_failed_attempt() {
 #[test]
 fn missing_usage_is_counted_by_the_rule() {
     // "Hello there" is 11 bytes: 3 tokens in. 12 bytes out: 3 tokens.
-    let upstream = Upstream::answering(stream_head() + &framed(&chunk("twelve bytes")) + &framed(&finish()) + &framed(DONE) + LAST);
+    let upstream = Upstream::answering(
+        stream_head() + &framed(&chunk("twelve bytes")) + &framed(&finish()) + &framed(DONE) + LAST,
+    );
     let gateway = Gateway::start(&basic(upstream.address));
     assert!(gateway.chat(HELLO_STREAM).whole);
     let row = &gateway.control.rows(1)[0];
@@ -186,13 +195,12 @@ fn a_client_that_hangs_up_before_the_answer_pays_nothing() {
 
 #[test]
 fn a_silent_upstream_is_given_up_in_each_phase() {
-    let cases: Vec<(Vec<Act>, u16)> = vec![
-        (vec![Act::Hangup], 504),
-        (vec![Act::Send("HTTP/1.1 200 OK\r\n".into()), Act::Hangup], 504),
-    ];
+    let cases: Vec<(Vec<Act>, u16)> =
+        vec![(vec![Act::Hangup], 504), (vec![Act::Send("HTTP/1.1 200 OK\r\n".into()), Act::Hangup], 504)];
     for (acts, status) in cases {
         let upstream = Upstream::start(move |_| acts.clone());
-        let gateway = Gateway::with(&basic(upstream.address), serde_json::json!({"first_byte_ms": 300, "idle_ms": 300}));
+        let gateway =
+            Gateway::with(&basic(upstream.address), serde_json::json!({"first_byte_ms": 300, "idle_ms": 300}));
         let response = gateway.chat(HELLO_STREAM);
         assert_eq!((response.status, response.code().as_str()), (status, "upstream_timeout"));
         upstream.wait_for_hangup();

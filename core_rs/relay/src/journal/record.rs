@@ -219,8 +219,22 @@ pub(crate) fn head(row: &[u8]) -> Option<Head> {
                         };
                     }
                     let fields: RowFields = (
-                        next!(), next!(), next!(), next!(), next!(), next!(), next!(), next!(),
-                        next!(), next!(), next!(), next!(), next!(), next!(), next!(), next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
+                        next!(),
                     );
                     while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
                     Ok(Prefix(fields))

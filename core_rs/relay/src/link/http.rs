@@ -13,7 +13,13 @@ use tokio::net::TcpStream;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Posts a msgpack body and returns status and body.
-pub(crate) async fn post(to: SocketAddr, path: &str, token: &str, body: &[u8], within: Duration) -> io::Result<(u16, Vec<u8>)> {
+pub(crate) async fn post(
+    to: SocketAddr,
+    path: &str,
+    token: &str,
+    body: &[u8],
+    within: Duration,
+) -> io::Result<(u16, Vec<u8>)> {
     tokio::time::timeout(within, exchange(to, path, token, body))
         .await
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the control plane did not answer in time")))
@@ -50,7 +56,9 @@ fn parse(answer: Vec<u8>) -> io::Result<(u16, Vec<u8>)> {
             }
             rest.truncate(progress.payload);
         }
-        tollway_wire::response::ResponseFraming::Length(n) if (rest.len() as u64) < n => return Err(bad("cut in the body")),
+        tollway_wire::response::ResponseFraming::Length(n) if (rest.len() as u64) < n => {
+            return Err(bad("cut in the body"));
+        }
         _ => {}
     }
     Ok((head.status, rest))

@@ -1,6 +1,7 @@
 //! Leases: a request that finds its wallet short asks here, once per account at a time, and waits for the answer.
 
 use super::{CALL, http};
+use crate::desk::{Ask, Asked};
 use crate::node::Node;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -10,38 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tollway_policy::ids::Id;
 use tollway_policy::lease::AccountLive;
-
-/// What came of asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// The wallet gave this much; it is in the account's lease already.
-    Granted(i64),
-    /// The wallet is empty, but another lease of it has a free part, which is being recalled: ask again soon.
-    Elsewhere,
-    /// The control plane is not to be reached, or too many wait: 503, never 402.
-    Unavailable,
-}
-
-/// One request's question.
-pub(crate) struct Ask {
-    account: Arc<AccountLive>,
-    want_nano: i64,
-    reply: oneshot::Sender<Asked>,
-}
-
-/// The end that requests hold.
-pub(crate) struct LeaseDesk(pub(crate) mpsc::Sender<Ask>);
-
-impl LeaseDesk {
-    /// Asks for money. The answer comes from another thread; the caller bounds its own wait.
-    pub(crate) async fn ask(&self, account: Arc<AccountLive>, want_nano: i64) -> Asked {
-        let (reply, answer) = oneshot::channel();
-        if self.0.try_send(Ask { account, want_nano, reply }).is_err() {
-            return Asked::Unavailable; // the queue's bound is reached: shed rather than pile up
-        }
-        answer.await.unwrap_or(Asked::Unavailable)
-    }
-}
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -102,7 +71,8 @@ async fn acquire(node: &Node, control: SocketAddr, seq: u64, account: &Arc<Accou
     };
     let Ok(body) = rmp_serde::to_vec_named(&request) else { return Asked::Unavailable };
     for _ in 0..2 {
-        let Ok((200, answer)) = http::post(control, "/internal/node/lease", &node.config.node_token.0, &body, CALL).await
+        let Ok((200, answer)) =
+            http::post(control, "/internal/node/lease", &node.config.node_token.0, &body, CALL).await
         else {
             continue;
         };

@@ -8,8 +8,7 @@ mod http;
 mod lease;
 mod report;
 
-pub(crate) use lease::{Ask, Asked, LeaseDesk};
-
+use crate::desk::Ask;
 use crate::journal::reader::Reader;
 use crate::journal::recovery::Folder;
 use crate::node::Node;
@@ -26,7 +25,7 @@ const CALL: Duration = Duration::from_secs(5);
 /// What the link's thread works with.
 pub(crate) struct Parts {
     pub(crate) node: Arc<Node>,
-    pub(crate) asks: mpsc::Receiver<lease::Ask>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) reader: Reader,
     pub(crate) own: Folder,
     pub(crate) adopted: Vec<Folder>,

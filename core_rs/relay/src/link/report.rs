@@ -37,7 +37,13 @@ struct Returned {
 }
 
 /// Follows this process's own journal.
-pub(crate) async fn serve(node: Arc<Node>, control: SocketAddr, mut reader: Reader, own: Folder, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    node: Arc<Node>,
+    control: SocketAddr,
+    mut reader: Reader,
+    own: Folder,
+    mut stop: watch::Receiver<bool>,
+) {
     let every = Duration::from_millis(node.config.settings.report_ms);
     let rows_max = node.config.settings.report_rows_max;
     let mut held = HeldBook::default();
@@ -60,7 +66,8 @@ pub(crate) async fn serve(node: Arc<Node>, control: SocketAddr, mut reader: Read
             break;
         }
         if !idle || last_sent.elapsed() >= IDLE_REPORT {
-            let report = Report { epoch: node.config.epoch, rows: &rows, held: &changed, returned: &returns.open, last: false };
+            let report =
+                Report { epoch: node.config.epoch, rows: &rows, held: &changed, returned: &returns.open, last: false };
             match send(&node, control, &report).await {
                 Ok(answer) => {
                     failures = 0;

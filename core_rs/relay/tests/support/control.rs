@@ -100,7 +100,8 @@ impl Control {
     /// Waits until the books are as wished.
     pub fn wait(&self, what: &str, wished: impl Fn(&Books) -> bool) {
         let (lock, changed) = &*self.books;
-        let (_books, late) = changed.wait_timeout_while(lock.lock().unwrap(), PATIENCE, |books| !wished(books)).unwrap();
+        let (_books, late) =
+            changed.wait_timeout_while(lock.lock().unwrap(), PATIENCE, |books| !wished(books)).unwrap();
         assert!(!late.timed_out(), "never happened: {what}");
     }
 
@@ -145,7 +146,8 @@ fn answer(mut socket: TcpStream, books: &(Mutex<Books>, Condvar)) {
     };
     drop(locked);
     books.1.notify_all();
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/msgpack\r\ncontent-length: {}\r\n\r\n", reply.len());
+    let head =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/msgpack\r\ncontent-length: {}\r\n\r\n", reply.len());
     let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&reply));
 }
 

@@ -120,7 +120,9 @@ pub fn completion(prompt: u64, completion: u64) -> String {
 
 /// One chunk of a stream, as an event.
 pub fn chunk(text: &str) -> String {
-    format!("data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n")
+    format!(
+        "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
+    )
 }
 
 pub fn finish() -> String {
@@ -128,7 +130,9 @@ pub fn finish() -> String {
 }
 
 pub fn usage_event(prompt: u64, completion: u64) -> String {
-    format!("data: {{\"id\":\"c\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{completion}}}}}\n\n")
+    format!(
+        "data: {{\"id\":\"c\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{completion}}}}}\n\n"
+    )
 }
 
 pub const DONE: &str = "data: [DONE]\n\n";

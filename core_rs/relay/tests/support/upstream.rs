@@ -123,7 +123,13 @@ struct Signals {
     receive: Sender<()>,
 }
 
-fn serve(mut socket: TcpStream, script: &Script, seen: &Mutex<Vec<Request>>, gone: &Mutex<Receiver<()>>, signals: &Signals) {
+fn serve(
+    mut socket: TcpStream,
+    script: &Script,
+    seen: &Mutex<Vec<Request>>,
+    gone: &Mutex<Receiver<()>>,
+    signals: &Signals,
+) {
     socket.set_nodelay(true).unwrap();
     let mut rest = Vec::new();
     while let Some((head, body)) = read_request(&mut socket, &mut rest) {
@@ -168,10 +174,8 @@ fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>) -> Option<(String, S
     loop {
         if let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
             let head = String::from_utf8(rest[..end + 4].to_vec()).unwrap();
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .map_or(0, |n| n.parse().unwrap());
+            let length: usize =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
             if rest.len() >= end + 4 + length {
                 let body = String::from_utf8_lossy(&rest[end + 4..end + 4 + length]).into_owned();
                 rest.drain(..end + 4 + length);

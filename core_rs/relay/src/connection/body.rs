@@ -1,8 +1,8 @@
 //! Taking in a request's body, whole: it is scanned and re-framed before a byte of it goes upstream, so nothing of
 //! the client's framing ever reaches an upstream.
 
+use super::{Connection, Stop};
 use crate::buffers::PAGE;
-use crate::connection::{Connection, Stop};
 use crate::counters::add;
 use crate::socket::{Wait, fill_client, write_pieces};
 use std::ops::Range;
@@ -20,7 +20,10 @@ const PROGRESS_BYTES_PER_S: u64 = 1 << 10;
 pub(crate) enum Unread {
     None,
     /// So many bytes of the whole body, of which some lie in the buffer behind the head.
-    Length { body: u64, expects_continue: bool },
+    Length {
+        body: u64,
+        expects_continue: bool,
+    },
     /// Chunked, or not to be trusted: only a close ends it.
     Unknown,
 }
@@ -113,8 +116,9 @@ impl Connection {
         let mut own = Vec::new();
         let mut raw = self.inbuf.split_off(start);
         loop {
-            let progress =
-                decoder.decode(&mut raw).map_err(|_| Stop::Refused(Refusal::bad_framing("the body's chunks are malformed")))?;
+            let progress = decoder
+                .decode(&mut raw)
+                .map_err(|_| Stop::Refused(Refusal::bad_framing("the body's chunks are malformed")))?;
             own.extend_from_slice(&raw[..progress.payload]);
             if own.len() > max {
                 return Err(Refusal::request_too_large(max as u64).into());
