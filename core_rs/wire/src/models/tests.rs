@@ -50,6 +50,14 @@ fn a_model_in_full() {
 }
 
 #[test]
+fn prices_are_what_the_callers_group_pays() {
+    let mut out = Vec::new();
+    let price = price([1_000_000; 10]);
+    one(&mut out, &Entry { multiplier_micro: 1_250_000, ..entry(Some(&price)) });
+    assert_eq!(serde_json::from_slice::<Value>(&out).unwrap()["pricing"]["prompt"], "0.00000125");
+}
+
+#[test]
 fn an_empty_list_is_a_list() {
     let mut out = Vec::new();
     list(&mut out, std::iter::empty::<Entry<'_, &str>>());

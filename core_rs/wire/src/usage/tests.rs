@@ -61,6 +61,11 @@ fn each_providers_usage_becomes_disjoint() {
             &[("input", 2), ("cache_read", 8), ("output", 1)],
         ),
         (
+            "a proxy that adds Anthropic's fields to a prompt that includes them",
+            r#"{"prompt_tokens":140,"cache_read_input_tokens":100,"cache_creation_input_tokens":30,"completion_tokens":5,"total_tokens":145}"#,
+            &[("input", 10), ("cache_read", 100), ("cache_write_5m", 30), ("output", 5)],
+        ),
+        (
             "cache writes inside the prompt",
             r#"{"prompt_tokens":100,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":50,"cache_write_tokens":20}}"#,
             &[("input", 30), ("cache_read", 50), ("cache_write_5m", 20), ("output", 1)],
