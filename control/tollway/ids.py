@@ -14,7 +14,16 @@ from typing import Literal
 Prefix = Literal["acc", "cred", "code", "key", "node", "price", "req", "tok", "txn", "usr"]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VALUE = {char: i for i, char in enumerate(_ALPHABET)}
+
+
+class _ToBase32(dict[int, str]):
+    """Crockford's digits to those of int(); anything else to one that is none."""
+
+    def __missing__(self, _code: int) -> str:
+        return "!"
+
+
+_TO_BASE32 = _ToBase32(zip(map(ord, _ALPHABET), "0123456789abcdefghijklmnopqrstuv", strict=True))
 ULID_CHARS = 26
 ULID_BYTES = 16
 _RANDOM_BITS = 80
@@ -65,10 +74,9 @@ def _encode(value: int) -> str:
 def _decode(ulid: str) -> int:
     if len(ulid) != ULID_CHARS or ulid[0] > "7":  # 26 × 5 = 130 bits: the first character carries only 3
         raise ValueError("an id ends in a ULID of 26 characters")
-    value = 0
-    for char in ulid:
-        digit = _VALUE.get(char)
-        if digit is None:
-            raise ValueError("an id ends in a ULID in upper-case Crockford base 32")
-        value = value << 5 | digit
-    return value
+    # int() reads base 32 with the digits 0-9a-v, twenty times faster than a loop here; all else becomes "!", which it
+    # refuses (it would take lower case, underscores and foreign digits).
+    try:
+        return int(ulid.translate(_TO_BASE32), 32)
+    except ValueError:
+        raise ValueError("an id ends in a ULID in upper-case Crockford base 32") from None

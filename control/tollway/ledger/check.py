@@ -7,6 +7,7 @@ counted.
 from __future__ import annotations
 
 import msgspec
+
 from tollway.db.engine import ReadTx
 
 

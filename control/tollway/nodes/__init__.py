@@ -1,0 +1,1 @@
+"""The control plane's inner endpoints for gateway nodes: hello, lease, report."""
