@@ -71,6 +71,7 @@ class StandIn:
 
 
 def _core_thread() -> None:
+    threading.Event().wait(0.05)  # named late on purpose, as a thread on a busy machine may be
     ctypes.CDLL(None).prctl(PR_SET_NAME, b"core-0")  # Python's own thread names do not reach the kernel
     threading.Event().wait()
 

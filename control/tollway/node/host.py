@@ -122,8 +122,10 @@ def _serve(
             if os.getpid() != pid:
                 raise RuntimeError("the gateway must not be forked: one process has one core")
             life.watch(node_port)
+            before = process.thread_ids()
             core.start()
-            process.lower_python_threads()
+            life.core_threads = process.thread_ids() - before
+            process.lower_python_threads(life.core_threads)
             api.intake = Intake(core, store, board, life.check_ready)
             life.before_exit(api.intake.flush)
         except Exception:  # noqa: BLE001  # whatever failed, the process must end, and say so

@@ -66,6 +66,8 @@ class Life:
         self._signals = 0
         self._draining: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.core_threads: frozenset[int] = frozenset()
+        """Threads that keep their priority; set once the core has started."""
         self._before_exit: list[Callable[[], Awaitable[None]]] = []
         self._at_exit: list[Callable[[], None]] = []
 
@@ -129,7 +131,7 @@ class Life:
 
     def _arm(self) -> None:
         self._take_signals()
-        lower_python_threads()  # again: the server's threads are there now
+        lower_python_threads(self.core_threads)  # again: the server's threads are there now
         self._armed = True
         self.check_ready()
 

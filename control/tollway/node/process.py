@@ -27,14 +27,27 @@ def raise_open_files() -> int:
     return hard
 
 
-def lower_python_threads() -> list[int]:
-    """Puts all threads but the core's at nice +10; the ids it changed. Call again once a framework started its own."""
+def thread_ids() -> frozenset[int]:
+    """The threads of this process, as the kernel numbers them."""
+    return frozenset(int(task.name) for task in Path("/proc/self/task").iterdir())
+
+
+def lower_python_threads(spared: frozenset[int]) -> list[int]:
+    """Puts all threads but the core's at nice +10; the ids it changed. Call again once a framework started its own.
+
+    `spared`: those born while the core started. A thread gets its name only once it runs itself, so right after the
+    start the core's cannot be told by name yet, and what was lowered cannot be raised again without privileges.
+    """
     changed: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         try:
             name = (task / "comm").read_text().rstrip("\n")
             thread = int(task.name)
-            if name.startswith(CORE_THREAD_PREFIX) or os.getpriority(os.PRIO_PROCESS, thread) >= PYTHON_NICE:
+            if (
+                thread in spared
+                or name.startswith(CORE_THREAD_PREFIX)
+                or os.getpriority(os.PRIO_PROCESS, thread) >= PYTHON_NICE
+            ):
                 continue
             os.setpriority(os.PRIO_PROCESS, thread, PYTHON_NICE)
         except (FileNotFoundError, ProcessLookupError):

@@ -198,6 +198,7 @@ def test_python_gives_way_and_the_core_does_not(start: Callable[[], Gateway]) ->
     gateway.armed()
     names: list[str] = []
     tasks = Path(f"/proc/{gateway.process.pid}/task")
+    until(lambda: "core-0\n" in [task.read_text() for task in tasks.glob("*/comm")], "the core's thread to be named")
     for task in tasks.iterdir():
         # Fields 18 and 19 are priority and niceness; the name, in parentheses, may hold spaces.
         nice = int((task / "stat").read_text().rpartition(")")[2].split()[16])
