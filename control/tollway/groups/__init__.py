@@ -1,0 +1,1 @@
+"""Groups: which models an account may call, at which price multiplier, within which limits."""

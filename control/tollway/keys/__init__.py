@@ -1,0 +1,1 @@
+"""Keys: what a caller shows the relay to be let in."""

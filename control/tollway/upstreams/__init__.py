@@ -1,0 +1,1 @@
+"""Upstreams: provider endpoints with their credentials."""

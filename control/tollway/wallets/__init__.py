@@ -1,0 +1,1 @@
+"""Wallets: what an account has, and the ledger's entries behind it."""
