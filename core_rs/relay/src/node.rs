@@ -21,7 +21,7 @@ pub(crate) struct Node {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// What outlives snapshots; only `apply` touches it.
     live: Mutex<Live>,
-    /// Monotonic time of the last apply; 0 = never.
+    /// Monotonic time at which the snapshot was last known to be current: applied, or confirmed by the control plane; 0 = never.
     applied_ms: AtomicU64,
     /// Raised by every apply: a wallet that was found empty may have been filled.
     pub(crate) wallets_changed: AtomicU64,
@@ -100,6 +100,13 @@ impl Node {
                 Ok(serde_json::to_string(&view).unwrap_or_default())
             }
             Err(error) => Err(refused(&error, previous.generation())),
+        }
+    }
+
+    /// The control plane is at this generation: a snapshot of the same one is as fresh as if it had come now.
+    pub(crate) fn confirm_generation(&self, generation: u64) {
+        if generation != 0 && self.snapshot.load().generation() == generation {
+            self.applied_ms.store(self.clock.now_ms(), Ordering::Relaxed);
         }
     }
 

@@ -57,6 +57,12 @@ struct Hello<'a> {
     version: &'a str,
 }
 
+/// The generation that the control plane is at.
+#[derive(serde::Deserialize)]
+struct Heard {
+    generation: u64,
+}
+
 async fn hello(node: Arc<Node>, control: std::net::SocketAddr) {
     let mut every = tokio::time::interval(HELLO);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -71,7 +77,11 @@ async fn hello(node: Arc<Node>, control: std::net::SocketAddr) {
         };
         let Ok(body) = rmp_serde::to_vec_named(&body) else { continue };
         let said = http::post(control, "/internal/node/hello", &node.config.node_token.0, &body, CALL).await;
-        let well = matches!(said, Ok((200, _)));
-        node.link_up.store(well, Ordering::Relaxed);
+        let heard = said.ok().filter(|(status, _)| *status == 200);
+        node.link_up.store(heard.is_some(), Ordering::Relaxed);
+        let current = heard.and_then(|(_, bytes)| rmp_serde::from_slice::<Heard>(&bytes).ok());
+        if let Some(Heard { generation }) = current {
+            node.confirm_generation(generation);
+        }
     }
 }
