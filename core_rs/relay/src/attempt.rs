@@ -32,6 +32,13 @@ pub(crate) struct Job<'a> {
     pub(crate) scratch: &'a [u8],
 }
 
+impl Job<'_> {
+    /// How long the upstream may be silent between two reads.
+    fn idle_ms(&self) -> u64 {
+        or_default(self.upstream.timeouts.idle_ms, self.shard.node.config.settings.idle_ms)
+    }
+}
+
 /// A whole answer.
 pub(crate) struct Whole {
     pub(crate) upstream: Arc<Upstream>,
@@ -106,8 +113,6 @@ pub(crate) async fn run(job: Job<'_>, mut side: Side<'_>) -> Result<Ready, Faile
     let facts =
         AnswerFacts { status: 0, pass: job.shard.buffers.small(), sent_ns, first_byte_ns, attempts: 0, channel: None };
     let (open, head) = read_head(&job, &mut side, socket, buffer, facts).await?;
-    let deadline_ms = or_default(job.upstream.timeouts.idle_ms, job.shard.node.config.settings.idle_ms);
-    side.phase(job.shard.node.clock.now_ms(), deadline_ms);
     classify(&job, &mut side, open, &head).await
 }
 
@@ -275,6 +280,7 @@ async fn judge(job: &Job<'_>, side: &mut Side<'_>, mut open: Open) -> Failed {
     let status = open.facts.status;
     let max = job.shard.node.config.settings.held_answer_bytes_max;
     while !open.ended && open.payload.len() <= max {
+        side.phase(job.shard.node.clock.now_ms(), job.idle_ms());
         match open.read(job.shard, side).await {
             Ok(_) => {}
             Err(ReadFailure::Gone) => return Failed::Gone,
@@ -296,6 +302,7 @@ async fn hold_whole(job: &Job<'_>, side: &mut Side<'_>, mut open: Open, json_due
         if open.payload.len() as u64 + coming > max {
             return Ok(Ready::Large(open));
         }
+        side.phase(job.shard.node.clock.now_ms(), job.idle_ms());
         open.read(job.shard, side).await?;
     }
     let answer = usage::answer(&open.payload, job.endpoint);

@@ -79,7 +79,12 @@ pub(crate) async fn run(
         heard_ms: now_ms,
         shard,
     };
-    let ending = stream.pump(c, facts, exchange, watch).await;
+    let silent = !stream.open.ended && sse::event_end(&stream.open.payload, 0).is_none();
+    let ending = if silent && stream.heartbeat(c).await.is_err() {
+        Ending::ClientGone // no event came in a whole heartbeat's time: a comment says that we are still there
+    } else {
+        stream.pump(c, facts, exchange, watch).await
+    };
     stream.end(c, facts, exchange, ending).await
 }
 

@@ -82,11 +82,11 @@ impl Reader {
         let number = place.number;
         let mut at = 0;
         while self.pending.len() < self.pending_max {
-            let Some((kind, row, length)) = record::read(&bytes[at..]) else { break };
-            at += length;
-            let Some(head) = record::head(row) else { continue };
+            let Some(record) = record::read(&bytes[at..]) else { break };
+            at += record.length;
+            let head = record.head;
             let here = (index, number);
-            match kind {
+            match record.kind {
                 Kind::Intent => {
                     self.intents.insert(head.seq, here);
                     self.count(here, 1);
@@ -94,7 +94,7 @@ impl Reader {
                 Kind::Progress => {}
                 Kind::Settle => {
                     self.count(here, 1);
-                    self.pending.push_back(Pending { row: row.to_vec(), head, place: here });
+                    self.pending.push_back(Pending { row: record.row.to_vec(), head, place: here });
                 }
             }
         }

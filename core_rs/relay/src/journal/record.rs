@@ -1,9 +1,8 @@
 //! One journal record: its frame, and the row inside it, which is the report row of `ARCHITECTURE.md` in msgpack.
 //!
-//! Because the row is written in the form in which it is reported, the reporter copies bytes and decodes only the three
-//! numbers that it keeps books with.
+//! The row is written in the form in which it is reported, and the three numbers that the node itself keeps books with stand
+//! before it at fixed places: the reporter copies bytes and decodes nothing.
 
-use serde::Deserialize;
 use tollway_policy::ids::Id;
 use tollway_policy::money::Counts;
 
@@ -78,12 +77,25 @@ pub(crate) struct Head {
     pub(crate) charge_nano: i64,
 }
 
+/// A record as it is read back.
+pub(crate) struct Record<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) head: Head,
+    /// The report row, msgpack.
+    pub(crate) row: &'a [u8],
+    /// Bytes of the whole record: where the next one starts.
+    pub(crate) length: usize,
+}
+
 impl Row<'_> {
     /// Appends the framed record.
     pub(crate) fn write(&self, kind: Kind, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; FRAME_BYTES]);
         out.push(kind as u8);
+        out.extend_from_slice(&self.seq.to_le_bytes());
+        out.extend_from_slice(&self.account.0);
+        out.extend_from_slice(&self.charge_nano.to_le_bytes());
         self.write_row(out);
         let body = &out[start + FRAME_BYTES..];
         let (length, sum) = (body.len() as u32, crc32fast::hash(body));
@@ -168,81 +180,18 @@ fn flag(out: &mut Vec<u8>, value: bool) {
     out.push(if value { 0xc3 } else { 0xc2 });
 }
 
-/// The first whole record of `bytes`: its kind, its row, and where the next one starts. None at the written end, or where a record was torn.
-pub(crate) fn read(bytes: &[u8]) -> Option<(Kind, &[u8], usize)> {
+/// The first whole record of `bytes`. None at the written end, or where a record was torn.
+pub(crate) fn read(bytes: &[u8]) -> Option<Record<'_>> {
     let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
     let sum = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
     let body = bytes.get(FRAME_BYTES..FRAME_BYTES.checked_add(length)?)?;
-    let (kind, row) = body.split_first()?;
     if crc32fast::hash(body) != sum {
         return None;
     }
-    Some((Kind::from_byte(*kind)?, row, FRAME_BYTES + length))
-}
-
-type RowFields = (
-    u64,
-    serde_bytes::ByteBuf,
-    serde_bytes::ByteBuf,
-    serde_bytes::ByteBuf,
-    String,
-    String,
-    u8,
-    u16,
-    bool,
-    bool,
-    [u64; 10],
-    [u64; 4],
-    Option<serde_bytes::ByteBuf>,
-    u64,
-    i64,
-    i64,
-);
-
-/// Decodes what the node keeps books with. None: not a row of ours.
-pub(crate) fn head(row: &[u8]) -> Option<Head> {
-    let mut decoder = rmp_serde::Deserializer::new(row);
-    // A tuple of the first 16 fields; the decoder is told so by hand, because serde has no "and the rest" for sequences.
-    struct Prefix(RowFields);
-    impl<'de> Deserialize<'de> for Prefix {
-        fn deserialize<D: serde::Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
-            struct Visit;
-            impl<'de> serde::de::Visitor<'de> for Visit {
-                type Value = Prefix;
-                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.write_str("a settle row")
-                }
-                fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Prefix, A::Error> {
-                    macro_rules! next {
-                        () => {
-                            seq.next_element()?.ok_or_else(|| serde::de::Error::custom("short row"))?
-                        };
-                    }
-                    let fields: RowFields = (
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                        next!(),
-                    );
-                    while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                    Ok(Prefix(fields))
-                }
-            }
-            decoder.deserialize_seq(Visit)
-        }
-    }
-    let Prefix(fields) = Prefix::deserialize(&mut decoder).ok()?;
-    Some(Head { seq: fields.0, account: Id(fields.2.as_slice().try_into().ok()?), charge_nano: fields.15 })
+    let (kind, rest) = body.split_first()?;
+    let (seq, rest) = rest.split_first_chunk::<8>()?;
+    let (account, rest) = rest.split_first_chunk::<16>()?;
+    let (charge, row) = rest.split_first_chunk::<8>()?;
+    let head = Head { seq: u64::from_le_bytes(*seq), account: Id(*account), charge_nano: i64::from_le_bytes(*charge) };
+    Some(Record { kind: Kind::from_byte(*kind)?, head, row, length: FRAME_BYTES + length })
 }

@@ -55,12 +55,11 @@ pub(crate) fn last_rows(folder: &Path) -> io::Result<Vec<(Head, Vec<u8>)>> {
     for path in paths {
         let bytes = std::fs::read(&path)?;
         let mut at = 0;
-        while let Some((kind, row, length)) = record::read(&bytes[at..]) {
-            at += length;
-            let Some(head) = record::head(row) else { continue };
-            let ended = rows.get(&head.seq).is_some_and(|(k, _, _)| *k == Kind::Settle);
+        while let Some(record) = record::read(&bytes[at..]) {
+            at += record.length;
+            let ended = rows.get(&record.head.seq).is_some_and(|(kind, _, _)| *kind == Kind::Settle);
             if !ended {
-                rows.insert(head.seq, (kind, head, row.to_vec()));
+                rows.insert(record.head.seq, (record.kind, record.head, record.row.to_vec()));
             }
         }
     }

@@ -1,5 +1,5 @@
 use super::reader::Reader;
-use super::record::{Ending, Kind, Row, head, read};
+use super::record::{Ending, Kind, Row, read};
 use super::recovery;
 use super::writer::{Full, ThreadJournal, Writer};
 use std::path::PathBuf;
@@ -58,9 +58,9 @@ fn row(seq: u64, charge_nano: i64, ending: Ending) -> Row<'static> {
 fn a_row_reads_back_and_a_flipped_bit_does_not() {
     let mut out = Vec::new();
     row(7, 42, Ending::Settled).write(Kind::Settle, &mut out);
-    let (kind, bytes, length) = read(&out).unwrap();
-    assert_eq!((kind, length), (Kind::Settle, out.len()));
-    let head = head(bytes).unwrap();
+    let record = read(&out).unwrap();
+    assert_eq!((record.kind, record.length), (Kind::Settle, out.len()));
+    let head = record.head;
     assert_eq!((head.seq, head.account, head.charge_nano), (7, Id([2; 16]), 42));
     for index in 8..out.len() {
         let mut torn = out.clone();
@@ -73,7 +73,7 @@ fn a_row_reads_back_and_a_flipped_bit_does_not() {
 fn a_row_is_the_contracts_array() {
     let mut out = Vec::new();
     row(7, 42, Ending::Recovered).write(Kind::Intent, &mut out);
-    let value: Vec<serde::de::IgnoredAny> = rmp_serde::from_slice(read(&out).unwrap().1).unwrap();
+    let value: Vec<serde::de::IgnoredAny> = rmp_serde::from_slice(read(&out).unwrap().row).unwrap();
     assert_eq!(value.len(), 24);
 }
 
