@@ -95,6 +95,15 @@ impl Gateway {
         self.call("POST", "/v1/chat/completions", KEY, body)
     }
 
+    /// Waits until no request runs: an answer is read before its task has quite ended.
+    pub fn wait_idle(&self) {
+        let begun = std::time::Instant::now();
+        while self.status()["in_flight"] != 0 {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "a request never ended: {}", self.status());
+            std::thread::yield_now();
+        }
+    }
+
     pub fn status(&self) -> serde_json::Value {
         serde_json::from_str(&self.core.status()).unwrap()
     }
