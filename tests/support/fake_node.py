@@ -89,7 +89,7 @@ async def loopback_server(
         running.add(task)
         try:
             await serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

@@ -26,6 +26,7 @@ from tollway.snapshot.build import build_delta, build_full, current_generation
 
 TOKEN_HEADER: Final = "x-tollway-node-token"  # noqa: S105  (a header's name)
 PUSHES_MAX: Final = 8
+STOP_SECONDS_MAX: Final = 1.0
 NODES_MAX: Final = 256
 # A snapshot is kept in memory for the nodes that need the same one; few bases are in use at once.
 _CACHED_MAX: Final = 4
@@ -82,6 +83,7 @@ class Publisher:
         self._pushing: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._reached: dict[tuple[str, int], int] = {}
         self._not_before: dict[tuple[str, int], float] = {}
+        self._stopping = False
         self._main: asyncio.Task[None] | None = None
         db.on_change(lambda _generation: self.wake())
 
@@ -90,10 +92,16 @@ class Publisher:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        tasks = [task for task in (self._main, *self._pushing.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Let what is under way end by itself: a query that is cut off leaves its connection in an unknown state.
+        # Pushes to nodes that do not answer are not waited for.
+        self._stopping = True
+        self.wake()
+        tasks = {task for task in (self._main, *self._pushing.values()) if task is not None}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS_MAX)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
 
     def wake(self) -> None:
@@ -101,7 +109,7 @@ class Publisher:
         self._wake.set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._wake.clear()
             try:
                 await self._look()
