@@ -118,7 +118,8 @@ async def note_held(tx: WriteTx, node_id: str, epoch: int, held: Iterable[tuple[
     if rows:
         leases = table(LeaseRow).c
         mine = (leases.node_id == bindparam("n"), leases.epoch == bindparam("e"), leases.account_id == bindparam("a"))
-        noted = update(table(LeaseRow)).where(*mine).values(held_nano=bindparam("held"))
+        alive = leases.state.in_(("open", "suspect"))  # a late word about a closed lease holds nothing
+        noted = update(table(LeaseRow)).where(*mine, alive).values(held_nano=bindparam("held"))
         await tx.session.execute(noted, rows)
 
 

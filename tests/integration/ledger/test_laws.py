@@ -192,6 +192,7 @@ WALK: list[tuple[Any, ...]] = [
     ("withdraw", 100),
     ("settle", 1, [50], 1, 0),
     ("final", 1),
+    ("held", 1, 60),
     ("settle", 1, [70], 0, 0),
     ("lease", 1, 10, False),
     ("final", 0),
