@@ -54,7 +54,7 @@ pub(crate) fn head_lines(
     text_line(out, "x-tollway-model", posting.model_name().as_bytes());
     text_line(out, "x-tollway-provider", upstream.as_bytes());
     number_line(out, "x-tollway-attempts", u64::from(facts.attempts));
-    let now_ns = c.shard.node.clock.now_ns();
+    let now_ns = c.shard.now_ns();
     let upstream_ns = facts.first_byte_ns.saturating_sub(facts.sent_ns);
     let ours_ns = now_ns.saturating_sub(exchange.started_ns).saturating_sub(upstream_ns);
     number_line(out, "x-tollway-overhead-us", ours_ns / 1_000);
@@ -167,7 +167,7 @@ pub(crate) async fn large(
         }
         let mut side = Side { client: &c.client, watch, timer: &c.timer.timer, deadline_ms: exchange.deadline_ms };
         let idle_ms = or_default(open.upstream.timeouts.idle_ms, shard.node.config.settings.idle_ms);
-        side.phase(shard.node.clock.now_ms(), idle_ms);
+        side.phase(shard.coarse_ms(), idle_ms);
         if let Err(failure) = open.read(&shard, &mut side).await {
             break Err(failure);
         }

@@ -109,7 +109,7 @@ pub(crate) async fn run(job: Job<'_>, mut side: Side<'_>) -> Result<Ready, Faile
     let begun = exchange(&job, &mut side, &head).await;
     job.shard.buffers.give_small(head);
     let (socket, buffer, sent_ns) = begun?;
-    let first_byte_ns = job.shard.node.clock.now_ns();
+    let first_byte_ns = job.shard.now_ns();
     let facts =
         AnswerFacts { status: 0, pass: job.shard.buffers.small(), sent_ns, first_byte_ns, attempts: 0, channel: None };
     let (open, head) = read_head(&job, &mut side, socket, buffer, facts).await?;
@@ -160,13 +160,10 @@ async fn exchange(job: &Job<'_>, side: &mut Side<'_>, head: &[u8]) -> Result<(So
             pieces[count] = part;
             count += 1;
         }
-        side.phase(
-            job.shard.node.clock.now_ms(),
-            or_default(job.upstream.timeouts.first_byte_ms, settings.first_byte_ms),
-        );
+        side.phase(job.shard.coarse_ms(), or_default(job.upstream.timeouts.first_byte_ms, settings.first_byte_ms));
         let mut buffer = Vec::new();
         let sent = socket.write_pieces(&pieces[..count], side.timer).await;
-        let sent_ns = job.shard.node.clock.now_ns();
+        let sent_ns = job.shard.now_ns();
         let read = match sent {
             Ok(()) => {
                 fill_upstream(&mut socket, &job.shard.buffers, &mut buffer, side.client, side.watch, side.timer).await
@@ -280,7 +277,7 @@ async fn judge(job: &Job<'_>, side: &mut Side<'_>, mut open: Open) -> Failed {
     let status = open.facts.status;
     let max = job.shard.node.config.settings.held_answer_bytes_max;
     while !open.ended && open.payload.len() <= max {
-        side.phase(job.shard.node.clock.now_ms(), job.idle_ms());
+        side.phase(job.shard.coarse_ms(), job.idle_ms());
         match open.read(job.shard, side).await {
             Ok(_) => {}
             Err(ReadFailure::Gone) => return Failed::Gone,
@@ -302,7 +299,7 @@ async fn hold_whole(job: &Job<'_>, side: &mut Side<'_>, mut open: Open, json_due
         if open.payload.len() as u64 + coming > max {
             return Ok(Ready::Large(open));
         }
-        side.phase(job.shard.node.clock.now_ms(), job.idle_ms());
+        side.phase(job.shard.coarse_ms(), job.idle_ms());
         open.read(job.shard, side).await?;
     }
     let answer = usage::answer(&open.payload, job.endpoint);
@@ -316,7 +313,7 @@ async fn hold_whole(job: &Job<'_>, side: &mut Side<'_>, mut open: Open, json_due
 /// Waits for the first event: an error there is a failed attempt, and another channel may do better.
 async fn first_event(job: &Job<'_>, side: &mut Side<'_>, mut open: Open) -> Result<Ready, Failed> {
     let settings = &job.shard.node.config.settings;
-    let heartbeat_ms = job.shard.node.clock.now_ms() + settings.heartbeat_ms;
+    let heartbeat_ms = job.shard.coarse_ms() + settings.heartbeat_ms;
     side.timer.set(heartbeat_ms.min(side.deadline_ms));
     loop {
         if let Some(end) = sse::event_end(&open.payload, 0) {
@@ -332,7 +329,7 @@ async fn first_event(job: &Job<'_>, side: &mut Side<'_>, mut open: Open) -> Resu
         match open.read(job.shard, side).await {
             Ok(_) => {}
             // Silence for a whole heartbeat: the client must hear something, and with that the answer has begun.
-            Err(ReadFailure::TimedOut) if job.shard.node.clock.now_ms() < side.deadline_ms => {
+            Err(ReadFailure::TimedOut) if job.shard.coarse_ms() < side.deadline_ms => {
                 return Ok(Ready::Stream(open));
             }
             Err(failure) => return Err(failure.into()),

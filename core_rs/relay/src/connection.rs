@@ -65,7 +65,7 @@ impl Connection {
         let settings = &shard.node.config.settings;
         self.began = false;
         self.unread = Unread::None;
-        let now_ms = self.shard.node.clock.now_ms();
+        let now_ms = self.shard.coarse_ms();
         let mut waiting = self.inbuf.is_empty();
         self.timer.timer.set(now_ms + if waiting { settings.keepalive_ms } else { settings.client_head_ms });
         self.timer.timer.set_idle(waiting);
@@ -90,7 +90,7 @@ impl Connection {
                 if waiting {
                     waiting = false;
                     self.timer.timer.set_idle(false);
-                    self.timer.timer.set(self.shard.node.clock.now_ms() + settings.client_head_ms);
+                    self.timer.timer.set(self.shard.coarse_ms() + settings.client_head_ms);
                 }
             }
             match fill_client(&mut self.client, &self.shard.buffers, &mut self.inbuf, &self.timer.timer).await {
@@ -127,7 +127,7 @@ impl Connection {
     /// Writes to the client under the stall time.
     pub(crate) async fn write(&mut self, pieces: &[&[u8]]) -> Result<(), Wait> {
         self.began = true;
-        let now_ms = self.shard.node.clock.now_ms();
+        let now_ms = self.shard.coarse_ms();
         self.timer.timer.set(now_ms + self.shard.node.config.settings.write_stall_ms);
         add(&self.shard.counters.bytes_out, pieces.iter().map(|p| p.len() as u64).sum());
         write_pieces(&mut self.client, pieces, &self.timer.timer).await
@@ -145,7 +145,7 @@ impl Connection {
     /// Closing with unread input makes the kernel send a reset, and the client may then lose the answer: say FIN, read on for a moment.
     pub(crate) async fn linger(&mut self) {
         let _ = socket2::SockRef::from(&self.client).shutdown(std::net::Shutdown::Write);
-        self.timer.timer.set(self.shard.node.clock.now_ms() + LINGER_MS);
+        self.timer.timer.set(self.shard.coarse_ms() + LINGER_MS);
         let mut taken = 0;
         self.inbuf.clear();
         while taken < LINGER_BYTES_MAX {

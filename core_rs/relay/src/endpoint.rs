@@ -72,8 +72,20 @@ async fn admit(
     exchange: &mut Exchange,
 ) -> Result<Admitted, Stop> {
     let caller = authorise(c, snapshot, head)?;
-    let now_ns = c.shard.node.clock.now_ns();
-    ratelimit::write_lines(&caller, now_ns, &mut exchange.extra);
+    let now_ns = c.shard.now_ns();
+    let admitted = admit_caller(c, &caller, now_ns, head, target, exchange.deadline_ms).await;
+    ratelimit::write_lines(&caller, now_ns, &mut exchange.extra); // as they stand after this request, let in or not
+    admitted
+}
+
+async fn admit_caller(
+    c: &mut Connection,
+    caller: &Caller<'_>,
+    now_ns: u64,
+    head: &RequestHead,
+    target: Target,
+    deadline_ms: u64,
+) -> Result<Admitted, Stop> {
     check_media_type(head, &c.inbuf, target.body)?;
     let body = c.read_body(head).await?;
     let parsed = scan(body.of(&c.inbuf), head, &c.inbuf, target)?;
@@ -82,13 +94,12 @@ async fn admit(
     let name = parsed.model_name(body.of(&c.inbuf), &mut scratch);
     let model = caller.model(name, target.endpoint)?;
     caller.take_limits_for(model, now_ns)?;
-    ratelimit::replace_lines(&caller, now_ns, &mut exchange.extra);
     if channel::pick(model, &[], 0).is_none() {
         caller.refund_limits(model);
         return Err(Refusal::no_healthy_upstream().into());
     }
     let demand = parsed.demand(target.endpoint, body.of(&c.inbuf).len() as u64);
-    match money::hold(c, &caller, model, &demand, exchange.deadline_ms).await {
+    match money::hold(c, caller, model, &demand, deadline_ms).await {
         Ok(hold) => Ok(Admitted { target, parsed, body, model: model.clone(), hold }),
         Err(stop) => {
             caller.refund_limits(model); // a refused request uses up no limit
@@ -207,7 +218,7 @@ async fn attempts(
             plan: &plan,
             scratch: &scratch,
         };
-        channel.upstream.live.retries.request(shard.node.clock.now_ns());
+        channel.upstream.live.retries.request(shard.now_ns());
         let side = Side { client: &c.client, watch, timer: &c.timer.timer, deadline_ms: exchange.deadline_ms };
         match attempt::run(job, side).await {
             Ok(mut ready) => {
@@ -218,7 +229,7 @@ async fn attempts(
             Err(Failed::Gone) => return Served::Gone,
             Err(Failed::Judged(judged)) => return Served::Judged(judged),
             Err(Failed::Attempt { failure, retry_after_s }) => {
-                let now_ns = shard.node.clock.now_ns();
+                let now_ns = shard.now_ns();
                 if failure != AttemptFailure::Status(429) {
                     channel.live.record((now_ns / 1_000_000_000) as u32, false, None);
                 }
@@ -232,7 +243,7 @@ async fn attempts(
     }
     let Some((failure, retry_after_s)) = last else { return Served::Refused(Refusal::no_healthy_upstream()) };
     if failure != AttemptFailure::Status(429) {
-        sending.model.live.record((shard.node.clock.now_ms() / 1_000) as u32, false, None);
+        sending.model.live.record((shard.coarse_ms() / 1_000) as u32, false, None);
     }
     let mut refusal = channel::client_answer(failure);
     if refusal.code == Code::UpstreamRateLimited && retry_after_s.is_some() {

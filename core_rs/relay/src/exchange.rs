@@ -48,7 +48,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(shard: &Shard, client_id: Option<&[u8]>, keep_alive: bool) -> Exchange {
-        let started_ns = shard.node.clock.now_ns();
+        let started_ns = shard.now_ns();
         let id = shard.new_id();
         let client_id = ShortText::keep(client_id);
         let mut extra = Vec::new();

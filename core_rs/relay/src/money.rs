@@ -55,7 +55,7 @@ async fn lease(
 ) -> Result<Option<Hold>, Stop> {
     let shard = c.shard.clone();
     let account = caller.account_live();
-    let until_ms = (shard.node.clock.now_ms() + shard.node.config.settings.lease_wait_ms).min(deadline_ms);
+    let until_ms = (shard.coarse_ms() + shard.node.config.settings.lease_wait_ms).min(deadline_ms);
     let mut watch = Watch::default();
     loop {
         let state = shard.node.wallets_changed.load(Ordering::Acquire);
@@ -79,7 +79,7 @@ async fn lease(
                 if let Ok(hold) = admission::hold(caller, model, demand, false) {
                     return Ok(Some(hold));
                 }
-                if shard.node.clock.now_ms() >= until_ms {
+                if shard.coarse_ms() >= until_ms {
                     return Err(Refusal::wallet_unavailable().into());
                 }
                 tokio::time::sleep(RECALL_POLL).await;

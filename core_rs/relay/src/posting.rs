@@ -24,6 +24,8 @@ pub(crate) struct Posting {
     shard: Rc<Shard>,
     hold: Option<Hold>,
     seq: u64,
+    /// The journal segment in which the INTENT lies.
+    intent_in: u64,
     request_id: Id,
     client_id: ShortText,
     endpoint: Endpoint,
@@ -59,6 +61,7 @@ impl Posting {
     ) -> Result<Posting, Refusal> {
         let mut posting = Posting {
             seq: shard.writer.next_seq(),
+            intent_in: 0,
             shard: shard.clone(),
             hold: Some(hold),
             request_id: exchange.id,
@@ -81,13 +84,17 @@ impl Posting {
             excess_nano: 0,
             ending: Ending::Recovered,
         };
-        let written = posting.hold.as_ref().map(|hold| posting.write(Kind::Intent, hold, &figures));
-        if !matches!(written, Some(Ok(()))) {
-            posting.hold = None; // voided without a row: nothing of it was ever on paper
-            shard.node.journal_errors.fetch_add(1, Ordering::Relaxed);
-            return Err(Refusal::overloaded());
+        match posting.hold.as_ref().map(|hold| posting.write(Kind::Intent, hold, &figures)) {
+            Some(Ok(segment)) => {
+                posting.intent_in = segment;
+                Ok(posting)
+            }
+            _ => {
+                posting.hold = None; // voided without a row: nothing of it was ever on paper
+                shard.node.journal_errors.fetch_add(1, Ordering::Relaxed);
+                Err(Refusal::overloaded())
+            }
         }
-        Ok(posting)
     }
 
     pub(crate) fn model_name(&self) -> &str {
@@ -145,12 +152,12 @@ impl Posting {
         }
     }
 
-    fn write(&self, kind: Kind, hold: &Hold, figures: &Figures) -> Result<(), crate::journal::writer::Full> {
+    fn write(&self, kind: Kind, hold: &Hold, figures: &Figures) -> Result<u64, crate::journal::writer::Full> {
         self.write_terms(kind, &Terms::of(hold), figures)
     }
 
-    fn write_terms(&self, kind: Kind, terms: &Terms, figures: &Figures) -> Result<(), crate::journal::writer::Full> {
-        let now_ns = self.shard.node.clock.now_ns();
+    fn write_terms(&self, kind: Kind, terms: &Terms, figures: &Figures) -> Result<u64, crate::journal::writer::Full> {
+        let now_ns = self.shard.now_ns();
         let row = Row {
             seq: self.seq,
             request_id: self.request_id,
@@ -176,7 +183,7 @@ impl Posting {
             code: self.code,
             client_request_id: self.client_id.as_bytes(),
         };
-        self.shard.writer.write(kind, &row)
+        self.shard.writer.write(kind, self.intent_in, &row)
     }
 }
 

@@ -162,7 +162,7 @@ async fn pass_on(c: &mut Connection, answer: &mut Answer, exchange: &Exchange, w
         if ended {
             return c.after_answer(exchange.keep_alive).await;
         }
-        c.timer.timer.set(c.shard.node.clock.now_ms() + ANSWER_MS);
+        c.timer.timer.set(c.shard.coarse_ms() + ANSWER_MS);
         let read =
             fill_upstream(&mut answer.socket, &c.shard.buffers, &mut answer.buffer, &c.client, watch, &c.timer.timer)
                 .await;

@@ -13,13 +13,6 @@ pub(crate) fn write_lines(caller: &Caller<'_>, now_ns: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The figures after this request was taken into account.
-pub(crate) fn replace_lines(caller: &Caller<'_>, now_ns: u64, lines: &mut Vec<u8>) {
-    let kept = memchr::memmem::find(lines, b"x-ratelimit-").unwrap_or(lines.len());
-    lines.truncate(kept);
-    write_lines(caller, now_ns, lines);
-}
-
 /// A wait as OpenAI writes it: `12ms`, `1.5s`, `6m0s`.
 fn write_reset(out: &mut Vec<u8>, ns: u64) {
     let ms = ns.div_ceil(1_000_000);

@@ -22,10 +22,11 @@ use tollway_policy::settlement::Outcome;
 use tollway_wire::sse::{self, Observer, Seen};
 use tollway_wire::{chunked, error};
 
-/// Progress is written down at least after so much text (64 tokens of 4 bytes) …
+/// Progress is written down after so much text (64 tokens of 4 bytes), but no more often than the second figure says …
 const PROGRESS_BYTES: u64 = 256;
-/// … or so much time.
-const PROGRESS_MS: u64 = 1_000;
+const PROGRESS_MS_MIN: u64 = 100;
+/// … and at least so often.
+const PROGRESS_MS_MAX: u64 = 1_000;
 /// An upstream whose `[DONE]` has come is given so long to end its body, so that its connection can be used again.
 const TAIL_MS: u64 = 1_000;
 
@@ -65,7 +66,7 @@ pub(crate) async fn run(
     head_lines(c, exchange, &posting, &open.upstream.name, &open.facts, &mut head);
     head.extend_from_slice(b"transfer-encoding: chunked\r\n");
     head.extend_from_slice(if exchange.keep_alive { b"\r\n" } else { b"connection: close\r\n\r\n" });
-    let now_ms = shard.node.clock.now_ms();
+    let now_ms = shard.coarse_ms();
     let mut stream = Stream {
         observer: Observer::new(facts.endpoint),
         withhold_usage: facts.withhold_usage,
@@ -211,7 +212,7 @@ impl Stream {
         let settings = &shard.node.config.settings;
         let idle_ms = or_default(self.open.upstream.timeouts.idle_ms, settings.idle_ms);
         loop {
-            let now_ms = self.shard.node.clock.now_ms();
+            let now_ms = self.shard.coarse_ms();
             let silent_until_ms = (self.heard_ms + idle_ms).min(exchange.deadline_ms);
             if now_ms >= silent_until_ms || self.shard.node.cut_short.load(Ordering::Relaxed) {
                 return Err(ReadFailure::TimedOut);
@@ -221,11 +222,11 @@ impl Stream {
             match self.open.read(&self.shard, &mut side).await {
                 Ok(n) => {
                     if n > 0 {
-                        self.heard_ms = self.shard.node.clock.now_ms();
+                        self.heard_ms = self.shard.coarse_ms();
                     }
                     return Ok(());
                 }
-                Err(ReadFailure::TimedOut) if self.shard.node.clock.now_ms() < silent_until_ms => {
+                Err(ReadFailure::TimedOut) if self.shard.coarse_ms() < silent_until_ms => {
                     if self.shard.node.cut_short.load(Ordering::Relaxed) {
                         return Err(ReadFailure::TimedOut);
                     }
@@ -271,8 +272,10 @@ impl Stream {
 
     fn note_progress(&mut self, facts: &Facts) {
         let delivered = self.observer.output_text_bytes();
-        let now_ms = self.shard.node.clock.now_ms();
-        if delivered >= self.progress_bytes + PROGRESS_BYTES || now_ms >= self.progress_ms + PROGRESS_MS {
+        let now_ms = self.shard.coarse_ms();
+        let since_ms = now_ms.saturating_sub(self.progress_ms);
+        let much = delivered >= self.progress_bytes + PROGRESS_BYTES;
+        if since_ms >= PROGRESS_MS_MAX || (much && since_ms >= PROGRESS_MS_MIN) {
             self.progress_bytes = delivered;
             self.progress_ms = now_ms;
             self.posting.progress(&self.outcome(facts));

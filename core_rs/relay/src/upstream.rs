@@ -46,7 +46,7 @@ pub(crate) async fn pooled(shard: &Shard, upstream: &Upstream) -> Option<Socket>
 /// A new connection.
 pub(crate) async fn connect(shard: &Shard, upstream: &Upstream, side: &mut Side<'_>) -> Result<Socket, Wait> {
     let settings = &shard.node.config.settings;
-    let now_ms = shard.node.clock.now_ms();
+    let now_ms = shard.coarse_ms();
     side.phase(now_ms, or_default(upstream.timeouts.connect_ms, settings.connect_ms));
     let private = upstream.private_address_allowed;
     let dial = async {
@@ -67,7 +67,7 @@ pub(crate) async fn connect(shard: &Shard, upstream: &Upstream, side: &mut Side<
     if !upstream.tls {
         return Ok(Socket::Plain(tcp));
     }
-    side.phase(shard.node.clock.now_ms(), or_default(upstream.timeouts.tls_ms, settings.tls_ms));
+    side.phase(shard.coarse_ms(), or_default(upstream.timeouts.tls_ms, settings.tls_ms));
     let name = ServerName::try_from(upstream.host.trim_matches(['[', ']']).to_string())
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the upstream's host is no server name"))?;
     let connector = tokio_rustls::TlsConnector::from(shard.node.tls.clone());

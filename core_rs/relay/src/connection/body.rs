@@ -182,7 +182,7 @@ struct Pace {
 
 impl Pace {
     fn start(connection: &Connection) -> Pace {
-        let started_ms = connection.shard.node.clock.now_ms();
+        let started_ms = connection.shard.coarse_ms();
         connection.timer.timer.set(started_ms + connection.shard.node.config.settings.client_head_ms);
         Pace { started_ms, bytes: 0 }
     }

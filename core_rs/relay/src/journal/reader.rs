@@ -1,10 +1,10 @@
-//! The reading end: follows every thread's segments, hands out settled rows to report, and deletes a segment when
+//! The reading end: follows every thread's segments, hands out settled rows to report, and takes a segment out of use when
 //! all that it holds is acknowledged.
 
 use super::record::{self, Head, Kind};
-use super::segment::Segment;
+use super::segment::{HEADER_BYTES, Segment};
 use super::writer::ThreadJournal;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError};
 
@@ -21,7 +21,6 @@ pub(crate) struct Pending {
 /// Where the reader is in one segment, and what keeps the segment alive.
 struct Place {
     segment: Arc<Segment>,
-    number: u64,
     read: usize,
     /// Holds opened here that have not ended, and endings here that are not acknowledged.
     open: u64,
@@ -30,23 +29,19 @@ struct Place {
 struct Follow {
     journal: Arc<ThreadJournal>,
     places: VecDeque<Place>,
-    opened: u64,
 }
 
 /// All threads' journals, as one stream of rows to report.
 pub(crate) struct Reader {
     follows: Vec<Follow>,
-    /// Which segment a running hold's INTENT lies in.
-    intents: HashMap<u64, (usize, u64)>,
     pending: VecDeque<Pending>,
     pending_max: usize,
 }
 
 impl Reader {
     pub(crate) fn new(journals: Vec<Arc<ThreadJournal>>, pending_max: usize) -> Reader {
-        let follows =
-            journals.into_iter().map(|journal| Follow { journal, places: VecDeque::new(), opened: 0 }).collect();
-        Reader { follows, intents: HashMap::new(), pending: VecDeque::new(), pending_max }
+        let follows = journals.into_iter().map(|journal| Follow { journal, places: VecDeque::new() }).collect();
+        Reader { follows, pending: VecDeque::new(), pending_max }
     }
 
     /// Reads what was written since the last time, as far as the bound on pending rows allows.
@@ -66,8 +61,7 @@ impl Reader {
         let segments = follow.journal.segments.lock().unwrap_or_else(PoisonError::into_inner);
         // The shared list loses segments only in `drop_finished`, so its tail beyond ours is what is new.
         for segment in segments.iter().skip(follow.places.len()) {
-            follow.places.push_back(Place { segment: segment.clone(), number: follow.opened, read: 0, open: 0 });
-            follow.opened += 1;
+            follow.places.push_back(Place { segment: segment.clone(), read: HEADER_BYTES, open: 0 });
         }
     }
 
@@ -79,7 +73,7 @@ impl Reader {
         }
         let mut bytes = vec![0; end - place.read];
         place.segment.file.read_exact_at(&mut bytes, place.read as u64)?;
-        let number = place.number;
+        let number = place.segment.number();
         let mut at = 0;
         while self.pending.len() < self.pending_max {
             let Some(record) = record::read(&bytes[at..]) else { break };
@@ -87,10 +81,7 @@ impl Reader {
             let head = record.head;
             let here = (index, number);
             match record.kind {
-                Kind::Intent => {
-                    self.intents.insert(head.seq, here);
-                    self.count(here, 1);
-                }
+                Kind::Intent => self.count(here, 1),
                 Kind::Progress => {}
                 Kind::Settle => {
                     self.count(here, 1);
@@ -104,7 +95,7 @@ impl Reader {
 
     /// Changes the number of things that keep a segment alive.
     fn count(&mut self, (index, number): (usize, u64), change: i64) {
-        if let Some(place) = self.follows[index].places.iter_mut().find(|p| p.number == number) {
+        if let Some(place) = self.follows[index].places.iter_mut().find(|p| p.segment.number() == number) {
             place.open = place.open.saturating_add_signed(change);
         }
     }
@@ -116,10 +107,11 @@ impl Reader {
             if !finished {
                 return;
             }
-            // Already gone is as good as deleted; anything else shows again as a leftover folder at the next start.
-            let _ = std::fs::remove_file(&place.segment.path);
             follow.places.pop_front();
-            follow.journal.segments.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let done = follow.journal.segments.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            if let Some(segment) = done {
+                follow.journal.recycle(segment);
+            }
         }
     }
 
@@ -138,9 +130,7 @@ impl Reader {
         for _ in 0..n {
             let Some(pending) = self.pending.pop_front() else { break };
             self.count(pending.place, -1);
-            if let Some(place) = self.intents.remove(&pending.head.seq) {
-                self.count(place, -1);
-            }
+            self.count((pending.place.0, pending.head.intent_in), -1);
             heads.push(pending.head);
         }
         heads

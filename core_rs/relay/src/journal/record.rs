@@ -75,6 +75,8 @@ pub(crate) struct Head {
     pub(crate) seq: u64,
     pub(crate) account: Id,
     pub(crate) charge_nano: i64,
+    /// The number of the segment in which the hold's INTENT lies.
+    pub(crate) intent_in: u64,
 }
 
 /// A record as it is read back.
@@ -88,17 +90,19 @@ pub(crate) struct Record<'a> {
 }
 
 impl Row<'_> {
-    /// Appends the framed record.
-    pub(crate) fn write(&self, kind: Kind, out: &mut Vec<u8>) {
+    /// Appends the framed record. `segment` is the number of the segment that it goes to, and seeds the checksum: what a segment held
+    /// before it was used again does not read as a record of the new use.
+    pub(crate) fn write(&self, kind: Kind, segment: u64, intent_in: u64, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; FRAME_BYTES]);
         out.push(kind as u8);
         out.extend_from_slice(&self.seq.to_le_bytes());
         out.extend_from_slice(&self.account.0);
         out.extend_from_slice(&self.charge_nano.to_le_bytes());
+        out.extend_from_slice(&intent_in.to_le_bytes());
         self.write_row(out);
         let body = &out[start + FRAME_BYTES..];
-        let (length, sum) = (body.len() as u32, crc32fast::hash(body));
+        let (length, sum) = (body.len() as u32, checksum(segment, body));
         out[start..start + 4].copy_from_slice(&length.to_le_bytes());
         out[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
     }
@@ -180,18 +184,33 @@ fn flag(out: &mut Vec<u8>, value: bool) {
     out.push(if value { 0xc3 } else { 0xc2 });
 }
 
-/// The first whole record of `bytes`. None at the written end, or where a record was torn.
+fn checksum(segment: u64, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(segment as u32);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// The first whole record of a dead process's segment. None at the written end, or where a record was torn.
+pub(crate) fn read_checked(segment: u64, bytes: &[u8]) -> Option<Record<'_>> {
+    let record = read(bytes)?;
+    let sum = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
+    (checksum(segment, &bytes[FRAME_BYTES..record.length]) == sum).then_some(record)
+}
+
+/// The first record of bytes that this very process has published; they need no checking.
 pub(crate) fn read(bytes: &[u8]) -> Option<Record<'_>> {
     let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    let sum = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
     let body = bytes.get(FRAME_BYTES..FRAME_BYTES.checked_add(length)?)?;
-    if crc32fast::hash(body) != sum {
-        return None;
-    }
     let (kind, rest) = body.split_first()?;
     let (seq, rest) = rest.split_first_chunk::<8>()?;
     let (account, rest) = rest.split_first_chunk::<16>()?;
-    let (charge, row) = rest.split_first_chunk::<8>()?;
-    let head = Head { seq: u64::from_le_bytes(*seq), account: Id(*account), charge_nano: i64::from_le_bytes(*charge) };
+    let (charge, rest) = rest.split_first_chunk::<8>()?;
+    let (intent_in, row) = rest.split_first_chunk::<8>()?;
+    let head = Head {
+        seq: u64::from_le_bytes(*seq),
+        account: Id(*account),
+        charge_nano: i64::from_le_bytes(*charge),
+        intent_in: u64::from_le_bytes(*intent_in),
+    };
     Some(Record { kind: Kind::from_byte(*kind)?, head, row, length: FRAME_BYTES + length })
 }

@@ -2,9 +2,11 @@
 //! with the last row that was written for it.
 
 use super::record::{self, Head, Kind};
+use super::segment::{self, HEADER_BYTES};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Name of the lock file in every epoch's folder.
@@ -50,12 +52,21 @@ pub(crate) fn last_rows(folder: &Path) -> io::Result<Vec<(Head, Vec<u8>)>> {
         .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "log"))
         .collect();
-    paths.sort(); // thread, then number: the order of writing within a thread, and a hold never leaves its thread
+    paths.sort(); // by thread: a hold never leaves its thread
+    let mut uses: Vec<(PathBuf, u64)> = Vec::new();
     let mut rows: BTreeMap<u64, (Kind, Head, Vec<u8>)> = BTreeMap::new();
     for path in paths {
+        let mut start = [0; HEADER_BYTES];
+        let opened = File::open(&path)?.read_exact_at(&mut start, 0);
+        if let (Ok(()), Some(number)) = (opened, segment::number_of(&start)) {
+            uses.push((path, number));
+        }
+    }
+    uses.sort_by_key(|(_, number)| *number); // within a thread, the order of writing
+    for (path, number) in uses {
         let bytes = std::fs::read(&path)?;
-        let mut at = 0;
-        while let Some(record) = record::read(&bytes[at..]) {
+        let mut at = HEADER_BYTES;
+        while let Some(record) = bytes.get(at..).and_then(|rest| record::read_checked(number, rest)) {
             at += record.length;
             let ended = rows.get(&record.head.seq).is_some_and(|(kind, _, _)| *kind == Kind::Settle);
             if !ended {
