@@ -257,7 +257,7 @@ async def test_another_process_that_writes_is_unavailable_not_a_crash(tmp_path: 
     await migrate(one.engine)
     async with one.write_tx() as tx:
         await tx.session.execute(text("SELECT 1"))
-        with pytest.raises(Unavailable):  # noqa: PT012
+        with pytest.raises(Unavailable):
             async with two.write_tx() as other:
                 await other.session.execute(text("SELECT 1"))
     async with two.write_tx() as other:
