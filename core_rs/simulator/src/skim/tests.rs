@@ -14,6 +14,7 @@ fn finds_the_top_level_model_only() {
         (r#"{"mod\u0065l":"b"}"#, Some("b")),
         (r#"{"model":"\u0061b"}"#, Some("ab")),
         (r#"{"model":"a\\"}"#, Some("a\\")),
+        (r#"{"x":"one \" alone","model":"a"}"#, Some("a")),
         (r#"{"model":7}"#, None),
         (r#"{"n":1,"t":1e3,"b":null,"model":"a"}"#, Some("a")),
         ("{}", None),

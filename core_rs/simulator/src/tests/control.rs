@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::Sim;
+use super::harness::{Client, Sim, chat, request};
 
 #[test]
 fn attempt_n_uses_entry_n_and_the_last_repeats() {
@@ -64,16 +64,24 @@ fn the_log_waits_for_a_model_and_says_when_it_waited_in_vain() {
     }
 }
 
-/// A waiter that came first is woken by what happens after.
+/// A waiter that came first is woken by what happens after: a beginning, a hold, an end.
 #[test]
 fn the_log_wakes_who_waits() {
     let sim = Sim::start();
-    let mut waiter = sim.client();
-    waiter.send("GET /__sim/log?wait_ended=2&timeout_ms=9000 HTTP/1.1\r\nConnection: close\r\n\r\n");
-    sim.chat("script:");
-    sim.chat("script:");
-    let wire = waiter.rest();
-    assert_eq!((wire.status(), wire.json().as_array().unwrap().len()), (200, 2));
+    let wait = |wish: &str| {
+        let mut waiter = sim.client();
+        waiter.send(&format!("GET /__sim/log?{wish}&timeout_ms=9000 HTTP/1.1\r\nConnection: close\r\n\r\n"));
+        sim.stats(); // one thread: by its answer the waiter's request, sent before, has been taken up
+        waiter
+    };
+    let woken = |mut waiter: Client| waiter.rest().status() == 200;
+    let (started, holding) = (wait("wait_started=1"), wait("wait_holding=1"));
+    let mut client = sim.client();
+    client.send(&request("/v1/chat/completions", &chat("script:stall=first,delay_ms=20").to_string(), ""));
+    assert!(woken(started) && woken(holding));
+    let ended = wait("wait_ended=1");
+    client.leave();
+    assert!(woken(ended));
 }
 
 #[test]
