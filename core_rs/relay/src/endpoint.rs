@@ -12,7 +12,7 @@ use crate::posting::{CLIENT_GONE, Posting};
 use crate::ratelimit;
 use crate::socket::Watch;
 use crate::upstream::Side;
-use crate::{answer, clock, streaming};
+use crate::{answer, streaming};
 use std::sync::Arc;
 use tollway_policy::admission::{Caller, Endpoint, Hold, authenticate};
 use tollway_policy::channel::{self, AttemptFailure};
@@ -59,7 +59,7 @@ fn deliberate_panic() {
 pub(crate) fn authorise<'s>(c: &Connection, snapshot: &'s Snapshot, head: &RequestHead) -> Result<Caller<'s>, Refusal> {
     let Some(key) = head.key else { return Err(Refusal::invalid_api_key()) };
     let digest = c.shard.node.digest(key.of(&c.inbuf));
-    let caller = authenticate(snapshot, &digest, (clock::wall_ms() / 1_000) as u32)?;
+    let caller = authenticate(snapshot, &digest, (c.shard.wall_ms_at(c.shard.coarse_ms()) / 1_000) as u32)?;
     caller.check_address(c.address)?;
     Ok(caller)
 }
@@ -72,7 +72,7 @@ async fn admit(
     exchange: &mut Exchange,
 ) -> Result<Admitted, Stop> {
     let caller = authorise(c, snapshot, head)?;
-    let now_ns = c.shard.now_ns();
+    let now_ns = exchange.started_ns;
     let admitted = admit_caller(c, &caller, now_ns, head, target, exchange.deadline_ms).await;
     ratelimit::write_lines(&caller, now_ns, &mut exchange.extra); // as they stand after this request, let in or not
     admitted
@@ -218,7 +218,7 @@ async fn attempts(
             plan: &plan,
             scratch: &scratch,
         };
-        channel.upstream.live.retries.request(shard.now_ns());
+        channel.upstream.live.retries.request(shard.coarse_ms() * 1_000_000);
         let side = Side { client: &c.client, watch, timer: &c.timer.timer, deadline_ms: exchange.deadline_ms };
         match attempt::run(job, side).await {
             Ok(mut ready) => {

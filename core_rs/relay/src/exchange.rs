@@ -1,6 +1,5 @@
 //! One request's own facts, from its head to its last byte.
 
-use crate::clock::wall_ms;
 use crate::shard::Shard;
 use tollway_policy::ids::Id;
 
@@ -49,7 +48,8 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) fn new(shard: &Shard, client_id: Option<&[u8]>, keep_alive: bool) -> Exchange {
         let started_ns = shard.now_ns();
-        let id = shard.new_id();
+        let started_ms = shard.wall_ms_at(started_ns / 1_000_000);
+        let id = shard.new_id(started_ms);
         let client_id = ShortText::keep(client_id);
         let mut extra = Vec::new();
         if !client_id.as_bytes().is_empty() {
@@ -62,7 +62,7 @@ impl Exchange {
             id_text: id.text("req_"),
             client_id,
             started_ns,
-            started_ms: wall_ms(),
+            started_ms,
             deadline_ms: started_ns / 1_000_000 + shard.node.config.settings.total_ms,
             keep_alive,
             extra,

@@ -112,7 +112,7 @@ async fn sweep(shard: Rc<Shard>) {
     let mut ticks = 0u32;
     loop {
         every.tick().await;
-        let now_ms = shard.now_ns() / 1_000_000;
+        let now_ms = shard.tick();
         shard.timers.sweep(now_ms);
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(SWEEPS_PER_POOL_SWEEP) {

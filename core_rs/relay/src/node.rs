@@ -5,10 +5,10 @@ use crate::config::Config;
 use crate::counters::{self, Counters};
 use crate::desk::LeaseDesk;
 use arc_swap::ArcSwap;
+use hashbrown::HashMap;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tollway_policy::ids::{Digest, Id};
@@ -26,7 +26,7 @@ pub(crate) struct Node {
     /// Raised by every apply: a wallet that was found empty may have been filled.
     pub(crate) wallets_changed: AtomicU64,
     /// Accounts that this process has a lease of.
-    leases: Mutex<HashMap<Id, Arc<AccountLive>>>,
+    leases: Mutex<HashMap<Id, Leased>>,
     pub(crate) desk: LeaseDesk,
     pub(crate) counters: Vec<Arc<Counters>>,
     hasher: Hmac<Sha256>,
@@ -37,6 +37,12 @@ pub(crate) struct Node {
     pub(crate) link_up: AtomicBool,
     pub(crate) journal_unacked: AtomicU64,
     pub(crate) journal_errors: AtomicU64,
+}
+
+/// An account with a lease, and what the control plane was last told is held of it.
+struct Leased {
+    account: Arc<AccountLive>,
+    told_nano: i64,
 }
 
 /// What `apply` says of a snapshot that is in force now.
@@ -120,27 +126,40 @@ impl Node {
 
     /// An account has got its first lease of this process: from now on its books are reported.
     pub(crate) fn leased(&self, account: &Arc<AccountLive>) {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner).insert(account.id(), account.clone());
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.entry(account.id()).or_insert_with(|| Leased { account: account.clone(), told_nano: 0 });
     }
 
-    pub(crate) fn held_by_account(&self) -> Vec<(Id, i64)> {
+    /// What is held, for the accounts of which the control plane was last told something else.
+    pub(crate) fn held_changes(&self) -> Vec<(Id, i64)> {
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.values().map(|account| (account.id(), account.held().max(0))).collect()
+        let now = leases.iter().map(|(id, leased)| (*id, leased.account.held().max(0), leased.told_nano));
+        now.filter(|(_, held, told)| held != told).map(|(id, held, _)| (id, held)).collect()
+    }
+
+    /// The control plane has been told this.
+    pub(crate) fn held_told(&self, changes: &[(Id, i64)]) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, held_nano) in changes {
+            if let Some(leased) = leases.get_mut(id) {
+                leased.told_nano = *held_nano;
+            }
+        }
     }
 
     /// Takes what is free out of the leases of the wanted accounts.
     pub(crate) fn take_free(&self, wanted: impl Fn(Id) -> bool) -> Vec<(Id, i64)> {
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         let taken =
-            leases.values().filter(|a| wanted(a.id())).map(|account| (account.id(), account.take_free(i64::MAX)));
+            leases.iter().filter(|(id, _)| wanted(**id)).map(|(id, leased)| (*id, leased.account.take_free(i64::MAX)));
         taken.filter(|(_, nano)| *nano > 0).collect()
     }
 
     pub(crate) fn settle_acknowledged(&self, charges: impl Iterator<Item = (Id, i64)>) {
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, nano) in charges {
-            if let Some(account) = leases.get(&id) {
-                account.acked(nano);
+            if let Some(leased) = leases.get(&id) {
+                leased.account.acked(nano);
             }
         }
     }

@@ -157,7 +157,8 @@ impl Posting {
     }
 
     fn write_terms(&self, kind: Kind, terms: &Terms, figures: &Figures) -> Result<u64, crate::journal::writer::Full> {
-        let now_ns = self.shard.now_ns();
+        // An INTENT's times say nothing yet.
+        let now_ns = if kind == Kind::Intent { self.started_ns } else { self.shard.now_ns() };
         let row = Row {
             seq: self.seq,
             request_id: self.request_id,

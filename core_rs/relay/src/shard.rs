@@ -30,6 +30,8 @@ pub(crate) struct Shard {
     pub(crate) writer: Writer,
     random: Cell<u64>,
     coarse_ms: Cell<u64>,
+    /// Unix time less monotonic time, in ms; set anew with every sweep.
+    wall_offset_ms: Cell<u64>,
     /// Accounts whose wallet was just found empty: until when, and at which state of the wallets.
     dry: RefCell<HashMap<Id, (u64, u64)>>,
 }
@@ -46,6 +48,7 @@ impl Shard {
             // The standard library's random keys are the operating system's randomness, without a dependency of ours.
             random: Cell::new(RandomState::new().build_hasher().finish() | 1),
             coarse_ms: Cell::new(node.clock.now_ms()),
+            wall_offset_ms: Cell::new(wall_ms().wrapping_sub(node.clock.now_ms())),
             dry: RefCell::default(),
             node,
         }
@@ -65,6 +68,19 @@ impl Shard {
         self.coarse_ms.get()
     }
 
+    /// Unix time in ms at a monotonic time, as the clocks stood at the last sweep.
+    #[inline]
+    pub(crate) fn wall_ms_at(&self, mono_ms: u64) -> u64 {
+        mono_ms.wrapping_add(self.wall_offset_ms.get())
+    }
+
+    /// Reads both clocks anew.
+    pub(crate) fn tick(&self) -> u64 {
+        let now_ms = self.now_ns() / 1_000_000;
+        self.wall_offset_ms.set(wall_ms().wrapping_sub(now_ms));
+        now_ms
+    }
+
     /// Random enough for a choice among channels and for the tail of a request id; never for a secret (xorshift64*).
     pub(crate) fn random(&self) -> u64 {
         let mut x = self.random.get();
@@ -76,9 +92,9 @@ impl Shard {
     }
 
     /// A new ULID: 48 bits of time, 80 of chance.
-    pub(crate) fn new_id(&self) -> Id {
+    pub(crate) fn new_id(&self, wall_ms: u64) -> Id {
         let mut bytes = [0u8; 16];
-        bytes[..8].copy_from_slice(&(wall_ms() << 16).to_be_bytes());
+        bytes[..8].copy_from_slice(&(wall_ms << 16).to_be_bytes());
         bytes[6..8].copy_from_slice(&self.random().to_be_bytes()[..2]);
         bytes[8..].copy_from_slice(&self.random().to_be_bytes());
         Id(bytes)

@@ -5,7 +5,6 @@ use crate::journal::reader::Reader;
 use crate::journal::recovery::{self, Folder};
 use crate::node::Node;
 use serde::Deserialize;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,7 +45,7 @@ pub(crate) async fn serve(
 ) {
     let every = Duration::from_millis(node.config.settings.report_ms);
     let rows_max = node.config.settings.report_rows_max;
-    let mut held = HeldBook::default();
+    let mut held_at: Option<Instant> = None;
     let mut returns = Returns::default();
     let mut failures = 0;
     let mut last_sent = Instant::now();
@@ -60,7 +59,9 @@ pub(crate) async fn serve(
         if node.is_draining() {
             returns.take(&node, |_| true);
         }
-        let changed = held.changes(&node);
+        // Looking through all leases costs more than a batch of rows does: once per interval, however fast the rows come.
+        let held_due = stopping || held_at.is_none_or(|at| at.elapsed() >= every);
+        let changed = if held_due { node.held_changes() } else { Vec::new() };
         let idle = rows.is_empty() && changed.is_empty() && returns.open.is_empty();
         if idle && stopping {
             break;
@@ -72,7 +73,10 @@ pub(crate) async fn serve(
                 Ok(answer) => {
                     failures = 0;
                     last_sent = Instant::now();
-                    held.told(changed);
+                    node.held_told(&changed);
+                    if held_due {
+                        held_at = Some(last_sent);
+                    }
                     returns.open.clear();
                     let heads = reader.acknowledge(answer.acked);
                     node.settle_acknowledged(heads.iter().map(|h| (h.account, h.charge_nano)));
@@ -135,27 +139,6 @@ pub(crate) async fn inherited(node: Arc<Node>, control: SocketAddr, folders: Vec
             }
         }
         let _ = std::fs::remove_dir_all(&folder.path);
-    }
-}
-
-/// Which accounts' holds the control plane was last told of.
-#[derive(Default)]
-struct HeldBook(HashMap<Id, i64>);
-
-impl HeldBook {
-    /// Accounts whose held amount differs from what was last told.
-    fn changes(&self, node: &Node) -> Vec<(Id, i64)> {
-        node.held_by_account().into_iter().filter(|(id, held)| self.0.get(id).copied().unwrap_or(0) != *held).collect()
-    }
-
-    fn told(&mut self, changes: Vec<(Id, i64)>) {
-        for (id, held) in changes {
-            if held == 0 {
-                self.0.remove(&id);
-            } else {
-                self.0.insert(id, held);
-            }
-        }
     }
 }
 
