@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import suppress
 from typing import Any, Final
 
 import uvloop
@@ -28,47 +27,9 @@ BACKLOG: Final = 1024
 REQUESTS_AT_ONCE_MAX: Final = 512
 HEAD_MS_MAX: Final = 10_000
 STOP_S_MAX: Final = 15
-FLUSH_S: Final = 0.1
 
 _LOGGING: Final[dict[str, Any]] = {"loggers": {"_granian": {"handlers": [], "propagate": True}}}
 _log = logging.getLogger("tollway.control")
-
-
-class Draining:
-    """The app, with a count of what is running: its life ends only when nothing is, or after STOP_S_MAX.
-
-    Granian stops listening, lets connections finish, and at the same moment ends the app's life; without this the
-    database would be closed under the last requests.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, self._late(receive), send)
-            return
-        self._running += 1
-        self._idle.clear()
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._running -= 1
-            if self._running == 0:
-                self._idle.set()
-
-    def _late(self, receive: Any) -> Any:
-        async def received() -> Any:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._idle.wait(), STOP_S_MAX)
-            return message
-
-        return received
 
 
 def serve(settings: Settings) -> None:
@@ -79,7 +40,7 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> bool:
     address = f"{settings.control_host}:{settings.control_port}"
-    server = _server(Draining(create_app(settings)), settings)
+    server = _server(create_app(settings), settings)
     asked_to_stop = asyncio.Event()
 
     def stop() -> None:
@@ -92,12 +53,12 @@ async def _serve(settings: Settings) -> bool:
     server.on_startup(lambda: event(_log, logging.INFO, "serving", address=address))  # called once it listens
     try:
         await server.serve()
+    except TimeoutError:
+        event(_log, logging.WARNING, "requests were cut off", after_s=STOP_S_MAX)
     except (OSError, RuntimeError) as exc:
         if "os error" not in str(exc):
             raise
         raise SettingsError(f"control_port: cannot listen on {address}: {exc}") from exc
-    # Granian writes on a thread of its own and does not say when the last byte of the last answer is out.
-    await asyncio.sleep(FLUSH_S)
     event(_log, logging.INFO, "stopped")
     return asked_to_stop.is_set()
 
@@ -116,5 +77,5 @@ def _server(app: Any, settings: Settings) -> Server:
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
     )
-    server.workers_kill_timeout = STOP_S_MAX + 5  # after the app's own bound
+    server.workers_kill_timeout = STOP_S_MAX
     return server
