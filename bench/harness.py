@@ -7,6 +7,8 @@ would hide what a stream takes; then the comparisons with nginx; then what needs
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import os
 import resource
 import sys
@@ -18,7 +20,8 @@ from pathlib import Path
 
 from bench import probes, report, rows
 from bench.blocks import Failed, Line, Runner
-from bench.processes import BENCH, LOAD_CPU, Bed, Gateway, Target
+from bench.probes import KeySet
+from bench.processes import BENCH, LOAD_CPU, ROOT, Bed, Target
 
 MODELS = ("json-1k", "sse-64-0-250", rows.PACED, probes.IDLE_MODEL)
 KEYS = 100_000
@@ -58,7 +61,7 @@ def main(arguments: list[str]) -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     os.sched_setaffinity(0, {int(LOAD_CPU)})  # what measures stays off the processor that is measured
-    with tempfile.TemporaryDirectory(prefix="tollway-bench-") as temporary:
+    with alone(), tempfile.TemporaryDirectory(prefix="tollway-bench-") as temporary:
         folder = Path(given.keep or temporary).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         started_s, lines = time.monotonic(), []
@@ -72,8 +75,23 @@ def main(arguments: list[str]) -> int:
         except (Failed, RuntimeError, ValueError) as error:
             print(f"The run is not whole, so there is no report: {error}", file=sys.stderr)
             return 1
-    print(report.write(lines, facts))
+    # Only a whole run is a result; others are for whoever works on the data path.
+    whole = not given.quick and not given.only
+    print(report.write(lines, facts, ROOT / ("bench/results" if whole else "target/bench")))
     return 3 if given.gate and any(line.missed for line in lines) else 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Waits until no other run measures on this tree: two at once measure each other."""
+    path = ROOT / "target/bench.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another run is measuring; waiting for its end", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def say(line: Line) -> str:
@@ -93,8 +111,8 @@ def measure(bed: Bed, runner: Runner, plan: Plan, files_max: int) -> Iterator[Li
     """The rows, one by one."""
     nginx_json, nginx_sse = bed.nginx()
     upstream = f"http://{bed.mock}/v1"
-    keys, snapshot = probes.make_snapshot(bed.folder, upstream, KEYS, PER_ACCOUNT, MODELS)
-    ours = bed.gateway("gateway", keys, snapshot)
+    keys = probes.make_keys(bed.folder, upstream, MODELS, KEYS, PER_ACCOUNT)
+    ours = bed.gateway("gateway", keys.keys, keys.snapshot)
     probes.warm_leases(runner, ours.target, PER_ACCOUNT)
     if plan.has("idle"):
         yield probes.idle_memory(runner, nginx_sse, ours.target)
@@ -107,7 +125,7 @@ def measure(bed: Bed, runner: Runner, plan: Plan, files_max: int) -> Iterator[Li
         yield rows.refused(ours.target, plan.effort).run(runner)
     if plan.has("delta"):
         yield probes.delta_swap(runner, ours, 1, 2 if plan.quick else 8)
-    yield from with_other_keys(bed, runner, plan, upstream, ours)
+    yield from with_other_keys(bed, runner, plan, upstream, keys)
     if plan.has("calls"):
         calls = probes.system_calls(runner, nginx_json, ours.target)
         if calls:
@@ -115,19 +133,20 @@ def measure(bed: Bed, runner: Runner, plan: Plan, files_max: int) -> Iterator[Li
     runner.check_books()
 
 
-def with_other_keys(bed: Bed, runner: Runner, plan: Plan, upstream: str, ours: Gateway) -> Iterator[Line]:
+def with_other_keys(bed: Bed, runner: Runner, plan: Plan, upstream: str, keys: KeySet) -> Iterator[Line]:
     """Snapshots of other sizes: what applying one costs, and what a request among a million keys does."""
-    if plan.has("apply"):
-        yield probes.apply_cost(bed.folder / f"snapshot-{KEYS}.msgpack", KEYS)
+    times = 1 if plan.quick else 3
     if not (plan.has("apply") or plan.has("growth")):
         return
-    many_keys, many = probes.make_snapshot(bed.folder, upstream, 1_000_000, 200, MODELS)
+    many = probes.make_keys(bed.folder, upstream, MODELS, 1_000_000, 200)
     if plan.has("apply"):
-        yield probes.apply_cost(many, 1_000_000)
+        yield probes.apply_cost(keys.snapshot, keys.count, "each with a limit", times)
+        yield probes.apply_cost(many.snapshot, many.count, "each with a limit", times)
+        yield probes.apply_cost(probes.without_limits(many), many.count, "none with a limit", times)
     if plan.has("growth"):
-        few_keys, few = probes.make_snapshot(bed.folder, upstream, 1_000, PER_ACCOUNT, MODELS)
+        few = probes.make_keys(bed.folder, upstream, MODELS, 1_000, PER_ACCOUNT)
         gateways: list[Target] = []
-        for name, files, per_account in (("few", (few_keys, few), PER_ACCOUNT), ("many", (many_keys, many), 200)):
-            gateways.append(bed.gateway(name, *files).target)
-            probes.warm_leases(runner, gateways[-1], per_account)
+        for name, made in (("few", few), ("many", many)):
+            gateways.append(bed.gateway(name, made.keys, made.snapshot).target)
+            probes.warm_leases(runner, gateways[-1], made.per_account)
         yield rows.growth(gateways[0], gateways[1], plan.effort).run(runner)

@@ -29,12 +29,12 @@ Not measured here: a second core thread (this needs more than two processors), u
 per request, system calls per chunk (under strace chunks run together, so the count would flatter)."""
 
 
-def write(lines: Sequence[Line], facts: Sequence[str]) -> Path:
-    """bench/results/<date>-<commit>.md"""
+def write(lines: Sequence[Line], facts: Sequence[str], folder: Path) -> Path:
+    """<date>-<commit>.md in this folder."""
     commit = _said("git", "rev-parse", "--short", "HEAD") + ("-dirty" if _said("git", "status", "--porcelain") else "")
     now = datetime.now(UTC)
-    path = ROOT / "bench/results" / f"{now:%Y-%m-%d}-{commit}.md"
-    path.parent.mkdir(exist_ok=True)
+    path = folder / f"{now:%Y-%m-%d}-{commit}.md"
+    folder.mkdir(exist_ok=True)
     path.write_text(render(lines, facts, f"{now:%Y-%m-%d %H:%M} UTC, commit {commit}"))
     return path
 

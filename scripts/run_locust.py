@@ -58,7 +58,9 @@ def main() -> int:
         port = free_port()
         base_url = f"http://127.0.0.1:{port}"
         command = [str(ROOT / ".venv/bin/tollway"), "serve", "--demo", "--port", str(port), "--data", data]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as gateway:
+        # Free ports inside too: somebody's own gateway may be running on the usual ones.
+        env = os.environ | {"TOLLWAY_CONTROL_PORT": str(free_port()), "TOLLWAY_NODE_PORT": "0"}
+        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) as gateway:
             try:
                 wait_ready(base_url, gateway)
                 return run_locust(base_url, (Path(data) / "demo.key").read_text().strip())

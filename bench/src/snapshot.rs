@@ -19,6 +19,7 @@ pub(crate) const OPTIONS: Options = &[
     ("pepper", "64 hexadecimal digits"),
     ("upstream", "base URL, ending in /v1"),
     ("model", "a model of the upstream; more than once"),
+    ("key-rpm", "requests a minute of each key; 0: keys without a limit of their own (1000000000)"),
     ("generation", "(1)"),
     ("base", "a delta on this generation, with the keys and accounts only (0: a whole snapshot)"),
 ];
@@ -48,6 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
         upstream: args.get("upstream", String::new())?,
         models: args.all("model"),
         accounts: keys.div_ceil(per_account),
+        key_rpm: args.get("key-rpm", REQUESTS_PER_MINUTE)?,
     };
     let rows = texts.iter().enumerate().map(|(number, text)| key_row(number as u64, per_account, text, &pepper));
     whole.write(&mut file, rows.collect::<Result<Vec<_>, _>>()?).map_err(|e| format!("{out}: {e}"))?;
@@ -105,6 +107,7 @@ struct Whole<'a> {
     upstream: String,
     models: &'a [String],
     accounts: u64,
+    key_rpm: u32,
 }
 
 type Written = Result<(), String>;
@@ -130,7 +133,7 @@ impl Whole<'_> {
         let key = |key: &KeyRow| {
             let (digest, id, account) = (Bytes::new(&key.digest), Bytes::new(&key.id), Bytes::new(&key.account));
             let nil = ();
-            encoded(&(digest, id, account, 1u8, 0u8, REQUESTS_PER_MINUTE, 0u8, 0u8, 0u8, nil, nil, nil))
+            encoded(&(digest, id, account, 1u8, 0u8, self.key_rpm, 0u8, 0u8, 0u8, nil, nil, nil))
         };
         rows(out, keys.len(), keys.iter().map(key))?;
         put(out, &none)

@@ -38,7 +38,14 @@ type Field = IgnoredAny;
 
 fn written(base: u64) -> Vec<u8> {
     let models = ["json-1k".to_owned(), "sse-64-0-250".to_owned()];
-    let whole = Whole { generation: 7, base, upstream: "http://127.0.0.1:1/v1".into(), models: &models, accounts: 2 };
+    let whole = Whole {
+        generation: 7,
+        base,
+        upstream: "http://127.0.0.1:1/v1".into(),
+        models: &models,
+        accounts: 2,
+        key_rpm: 60,
+    };
     let keys = (0..20).map(|number| key_row(number, 10, &key_text(number), &[7; 32]).unwrap()).collect();
     let mut out = Vec::new();
     whole.write(&mut out, keys).unwrap();
@@ -58,7 +65,7 @@ fn a_whole_snapshot_has_the_contract_s_rows() {
     assert_eq!(outer.7[10].account, outer.7[19].account, "ten keys share an account");
     assert_ne!(outer.7[9].account, outer.7[10].account);
     let key = &outer.7[0];
-    assert_eq!((key.digest.len(), key.id.len(), key.flags, key.rpm), (32, 16, 1, super::REQUESTS_PER_MINUTE));
+    assert_eq!((key.digest.len(), key.id.len(), key.flags, key.rpm), (32, 16, 1, 60));
     assert!(key.group.is_none() && key.models.is_none() && key.networks.is_none());
 }
 
