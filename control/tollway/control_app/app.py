@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 
 from tollway.accounts import routes as accounts
 from tollway.audit import routes as audit
-from tollway.control_app import documents, nodes
+from tollway.control_app import documents, nodes, told
 from tollway.crypto import load_node_token, load_vault
 from tollway.db.engine import Database
 from tollway.db.migrate import migrate
@@ -82,6 +82,7 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[*FEATURES, documents.home, documents.docs, documents.openapi_json],
         lifespan=[life],
         state=State({"context": ctx, "attempts": Attempts()}),
+        before_send=[told.wait_until_told],
         guards=[access.guard],
         request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,

@@ -84,6 +84,8 @@ class Publisher:
         self._reached: dict[tuple[str, int], int] = {}
         self._not_before: dict[tuple[str, int], float] = {}
         self._stopping = False
+        self._targets: dict[tuple[str, int], Target] = {}
+        self._told = asyncio.Condition()
         self._main: asyncio.Task[None] | None = None
         db.on_change(lambda _generation: self.wake())
 
@@ -107,6 +109,22 @@ class Publisher:
     def wake(self) -> None:
         """Look again now: a commit, or a hello from a node that is behind."""
         self._wake.set()
+
+    async def reached(self, generation: int, wait_ms: int) -> bool:
+        """Waits until every node that was seen lately has this generation, so that who made a change can act on it.
+
+        False when that takes longer than `wait_ms`: a node that is away must not hold up those who write.
+        """
+        try:
+            async with asyncio.timeout(wait_ms / 1000), self._told:
+                await self._told.wait_for(lambda: self._all_have(generation))
+        except TimeoutError:
+            return False
+        return True
+
+    def _all_have(self, generation: int) -> bool:
+        known = ((key, target.generation) for key, target in self._targets.items())
+        return all(max(self._reached.get(key, 0), said) >= generation for key, said in known)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -132,7 +150,8 @@ class Publisher:
             )
             newest = seen.order_by(NodeRow.last_seen_at.desc()).limit(NODES_MAX)
             targets = [Target(*row) for row in await tx.session.execute(newest)]
-        present = {(target.node_id, target.epoch) for target in targets}
+        self._targets = {(target.node_id, target.epoch): target for target in targets}
+        present = self._targets.keys()
         for memory in (self._reached, self._not_before):
             for key in memory.keys() - present:
                 del memory[key]
@@ -158,6 +177,8 @@ class Publisher:
             if not well:
                 self._not_before[key] = asyncio.get_running_loop().time() + self._retry_s * 0.9
             del self._pushing[key]
+            async with self._told:
+                self._told.notify_all()
             if well:
                 self.wake()  # something may have been committed while this was under way
 

@@ -45,6 +45,7 @@ async def credit(tx: WriteTx, caller: Caller, account_id: str, wish: CreditWish)
     transfer_id = new_id("txn")
     move = deposit if amount > 0 else withdraw
     await move(tx, account_id, abs(amount), transfer_id=transfer_id, reason=wish.reason, created_by=caller.id)
+    tx.touch("account", account_id)  # a gateway that found this wallet empty asks again at once
     await tx.flush()
     view = CreditView(transfer_id, format_usd(amount), await balance(tx, account_id))
     after = {"id": view.id, "amount": view.amount, "reason": wish.reason}

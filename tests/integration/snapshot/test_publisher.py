@@ -177,3 +177,16 @@ async def test_the_publisher_outlives_the_database() -> None:
         assert publisher._main is not None
         assert not publisher._main.done()
     await database.close()
+
+
+async def test_a_writer_can_wait_until_the_nodes_have_its_change(db: Database) -> None:
+    made = await make_catalogue(db, VAULT)
+    async with fake_node() as node, publishing(db) as publisher:
+        assert await publisher.reached(made.generation + 5, 1_000), "no node is known: nobody to wait for"
+        await greet(db, node)
+        publisher.wake()
+        await node.reaches(made.generation)
+        generation = await new_key(db, made.account, b"3" * 32)
+        assert await publisher.reached(generation, 5_000)
+        assert node.generation == generation
+        assert not await publisher.reached(generation + 1, 50), "what was never made is not waited for longer than said"
