@@ -133,7 +133,9 @@ fn write_head(job: &Job<'_>, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(job.forward);
-    for part in ["x-request-id: ", job.request_id, "\r\ncontent-length: "] {
+    // Our id goes under the name that OpenAI documents for a caller's own. `x-request-id` is the upstream's to give: llama-cpp-python's server
+    // answers 400 to one that is not a UUID.
+    for part in ["x-client-request-id: ", job.request_id, "\r\ncontent-length: "] {
         out.extend_from_slice(part.as_bytes());
     }
     out.extend_from_slice(itoa::Buffer::new().format(job.plan.total_bytes).as_bytes());

@@ -37,7 +37,7 @@ pub(crate) enum Ended {
 pub(crate) struct Entry {
     pub(crate) model: String,
     pub(crate) path: String,
-    /// The `x-request-id` that came with the request.
+    /// The `x-client-request-id` (or `x-request-id`) that came with the request.
     pub(crate) request_id: Option<String>,
     /// The bearer as it came: every key here is a made-up one.
     pub(crate) credential: Option<String>,

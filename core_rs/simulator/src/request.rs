@@ -92,7 +92,7 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
                 head.length = Length::Chunked;
             }
             4.. if is("authorization") => head.authorization = Some(within(field.value)),
-            4.. if is("x-request-id") => head.request_id = Some(within(field.value)),
+            4.. if is("x-client-request-id") || is("x-request-id") => head.request_id = Some(within(field.value)),
             4.. if is("content-type") => {
                 let form = b"multipart/form-data";
                 head.is_form = field.value.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form));
