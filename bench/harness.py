@@ -117,14 +117,14 @@ def measure(bed: Bed, runner: Runner, plan: Plan, files_max: int) -> Iterator[Li
     if plan.has("idle"):
         yield probes.idle_memory(runner, nginx_sse, ours.target)
         if files_max > FILES_PER_STREAM * MANY_STREAMS + 1_000:
-            yield probes.many_idle(runner, ours.target, MANY_STREAMS, 5 if plan.quick else 16)
+            yield probes.many_idle(runner, ours.target, MANY_STREAMS, 3 if plan.quick else 16)
     if plan.has("nginx"):
         for row in rows.against_nginx(nginx_json, nginx_sse, ours.target, plan.effort):
             yield row.run(runner)
     if plan.has("refused"):
         yield rows.refused(ours.target, plan.effort).run(runner)
     if plan.has("delta"):
-        yield probes.delta_swap(runner, ours, 1, 2 if plan.quick else 8)
+        yield probes.delta_swap(runner, ours, 1, 1.5 if plan.quick else 8)
     yield from with_other_keys(bed, runner, plan, upstream, keys)
     if plan.has("calls"):
         calls = probes.system_calls(runner, nginx_json, ours.target)

@@ -28,7 +28,7 @@ class Effort:
 
 
 FULL = Effort(seconds=2.5, cycles=4, paced_cycles=3)
-QUICK = Effort(seconds=1.0, cycles=2, paced_cycles=1)
+QUICK = Effort(seconds=0.7, cycles=2, paced_cycles=1)
 
 
 def paced(streams: int) -> Load:
