@@ -41,7 +41,8 @@ class GroupRow(Versioned, Deletable, Limited, Base):
 
 
 class ModelRow(Versioned, Deletable, Limited, Base):
-    """What a client asks for by name. `bytes_per_token_milli`: fewest UTF-8 bytes one token can stand for, × 1000."""
+    """What a client asks for by name. `bytes_per_token_milli`: UTF-8 bytes counted as a token where an
+    upstream reports no usage, × 1000."""
 
     __tablename__ = "models"
     __table_args__ = (
@@ -63,7 +64,7 @@ class ModelRow(Versioned, Deletable, Limited, Base):
     max_output_tokens: Mapped[int | None]
     input_modalities: Mapped[list[str]] = mapped_column(default=lambda: ["text"])
     output_modalities: Mapped[list[str]] = mapped_column(default=lambda: ["text"])
-    bytes_per_token_milli: Mapped[int] = mapped_column(default=1000)
+    bytes_per_token_milli: Mapped[int] = mapped_column(default=4000)
     fallback: Mapped[list[str] | None]
 
 
