@@ -55,7 +55,7 @@ enum Step {
 /// Runs a stream to its end.
 pub(crate) async fn run(
     c: &mut Connection,
-    open: Open,
+    mut open: Open,
     posting: Posting,
     facts: &Facts,
     exchange: &Exchange,
@@ -64,10 +64,12 @@ pub(crate) async fn run(
     let shard = c.shard.clone();
     let mut head = shard.buffers.small();
     head_lines(c, exchange, &posting, &open.upstream.name, &open.facts, &mut head);
+    shard.buffers.give_small(std::mem::take(&mut open.facts.pass));
     head.extend_from_slice(b"transfer-encoding: chunked\r\n");
     head.extend_from_slice(if exchange.keep_alive { b"\r\n" } else { b"connection: close\r\n\r\n" });
     let now_ms = shard.coarse_ms();
-    let mut stream = Stream {
+    // On the heap, once: moved from phase to phase by value it would lie three times in an idle stream's task.
+    let mut stream = Box::new(Stream {
         observer: Observer::new(facts.endpoint),
         withhold_usage: facts.withhold_usage,
         needs_done: matches!(facts.endpoint, Endpoint::Chat | Endpoint::Completions),
@@ -79,7 +81,7 @@ pub(crate) async fn run(
         progress_ms: now_ms,
         heard_ms: now_ms,
         shard,
-    };
+    });
     let silent = !stream.open.ended && sse::event_end(&stream.open.payload, 0).is_none();
     let ending = if silent && stream.heartbeat(c).await.is_err() {
         Ending::ClientGone // no event came in a whole heartbeat's time: a comment says that we are still there
@@ -283,7 +285,7 @@ impl Stream {
     }
 
     /// Settles, then tells the client how it ended.
-    async fn end(mut self, c: &mut Connection, facts: &Facts, exchange: &Exchange, ending: Ending) -> Next {
+    async fn end(mut self: Box<Self>, c: &mut Connection, facts: &Facts, exchange: &Exchange, ending: Ending) -> Next {
         let shard = self.shard.clone();
         self.posting.status = 200;
         self.posting.code = match &ending {
@@ -308,7 +310,13 @@ impl Stream {
     }
 
     /// The last events, `[DONE]` if the upstream left it out, and the final chunk in one write.
-    async fn complete(mut self, c: &mut Connection, exchange: &Exchange, bytes: usize, add_done: bool) -> Next {
+    async fn complete(
+        mut self: Box<Self>,
+        c: &mut Connection,
+        exchange: &Exchange,
+        bytes: usize,
+        add_done: bool,
+    ) -> Next {
         let mut line = [0; 18];
         let done: &[u8] = if add_done { DONE } else { b"" };
         let events = &self.open.payload[..bytes];
@@ -321,12 +329,13 @@ impl Stream {
         };
         self.shard.buffers.give_small(std::mem::take(&mut self.head));
         self.open.payload.clear();
-        hand_back(self.shard, self.open);
+        let Stream { shard, open, .. } = *self;
+        hand_back(shard, open);
         if written.is_err() { Next::Close } else { c.after_answer(exchange.keep_alive).await }
     }
 
     /// An error event, then FIN without the final chunk.
-    async fn tell(mut self, c: &mut Connection, refusal: &Refusal) -> Next {
+    async fn tell(mut self: Box<Self>, c: &mut Connection, refusal: &Refusal) -> Next {
         add(&self.shard.counters.streams_broken, 1);
         let mut event = Vec::with_capacity(256);
         error::sse_event(&mut event, refusal);
