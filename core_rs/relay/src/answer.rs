@@ -76,7 +76,7 @@ pub(crate) fn record_health(c: &Connection, posting: &Posting, facts: &AnswerFac
 pub(crate) async fn whole(
     c: &mut Connection,
     whole: Whole,
-    mut posting: Posting,
+    posting: &mut Posting,
     facts: &Facts,
     exchange: &Exchange,
 ) -> Next {
@@ -90,10 +90,10 @@ pub(crate) async fn whole(
     posting.status = whole.facts.status;
     posting.code = "";
     let charge_nano = posting.settle(&outcome);
-    record_health(c, &posting, &whole.facts, true);
+    record_health(c, posting, &whole.facts, true);
     c.shard.counters.serve(facts.endpoint, false);
     let mut out = c.shard.buffers.small();
-    head_lines(c, exchange, &posting, &whole.upstream.name, &whole.facts, &mut out);
+    head_lines(c, exchange, posting, &whole.upstream.name, &whole.facts, &mut out);
     out.extend_from_slice(b"x-tollway-cost: ");
     write_usd(&mut out, charge_nano);
     out.extend_from_slice(b"\r\n");
@@ -133,7 +133,7 @@ pub(crate) async fn judged(c: &mut Connection, judged: Judged, exchange: &Exchan
 pub(crate) async fn large(
     c: &mut Connection,
     mut open: Open,
-    mut posting: Posting,
+    posting: &mut Posting,
     facts: &Facts,
     exchange: &Exchange,
     watch: &mut Watch,
@@ -145,7 +145,7 @@ pub(crate) async fn large(
     };
     let mut head = shard.buffers.small();
     posting.status = open.facts.status;
-    head_lines(c, exchange, &posting, &open.upstream.name, &open.facts, &mut head);
+    head_lines(c, exchange, posting, &open.upstream.name, &open.facts, &mut head);
     match length {
         Some(n) => number_line(&mut head, "content-length", n),
         None => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
@@ -179,7 +179,7 @@ pub(crate) async fn large(
         Err(_) => posting.code = Code::UpstreamError.as_str(),
     }
     posting.settle(&outcome);
-    record_health(c, &posting, &open.facts, !matches!(ended, Err(ReadFailure::TimedOut | ReadFailure::Broken)));
+    record_health(c, posting, &open.facts, !matches!(ended, Err(ReadFailure::TimedOut | ReadFailure::Broken)));
     c.shard.counters.serve(facts.endpoint, false);
     if ended.is_err() {
         return Next::Close; // dropped mid-body: no reader can take it for whole

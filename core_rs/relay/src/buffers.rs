@@ -13,9 +13,14 @@ const POOLED_MAX: usize = 64;
 const SMALL: usize = 1 << 10;
 const SMALL_KEPT_MAX: usize = 8 << 10;
 
+/// Bodies up to this size are read into buffers that are kept: a fresh one of a hundred kilobytes costs its page faults every time.
+const BIG: usize = 256 << 10;
+const BIGS_MAX: usize = 16;
+
 /// The pool of one core thread.
 #[derive(Default)]
 pub(crate) struct Buffers {
+    bigs: RefCell<Vec<Vec<u8>>>,
     pages: RefCell<Vec<Vec<u8>>>,
     smalls: RefCell<Vec<Vec<u8>>>,
 }
@@ -35,6 +40,22 @@ impl Buffers {
                 buffer.clear();
                 pages.push(buffer);
             }
+        }
+    }
+
+    /// A buffer for a body of `bytes`. Capacity that is not written to takes no memory.
+    pub(crate) fn big(&self, bytes: usize) -> Vec<u8> {
+        if bytes > BIG {
+            return Vec::with_capacity(bytes);
+        }
+        self.bigs.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(BIG))
+    }
+
+    pub(crate) fn give_big(&self, mut buffer: Vec<u8>) {
+        let mut bigs = self.bigs.borrow_mut();
+        if buffer.capacity() == BIG && bigs.len() < BIGS_MAX {
+            buffer.clear();
+            bigs.push(buffer);
         }
     }
 

@@ -139,14 +139,17 @@ async fn relay(c: &mut Connection, forward: &[u8], admitted: Admitted, exchange:
         characters: parsed.characters(),
         withhold_usage: add_usage,
     };
-    drop(body); // the request is out: its bytes are not needed while the answer runs
+    // The request is out: its bytes are not needed while the answer runs.
+    if let Body::Own(bytes) = body {
+        c.shard.buffers.give_big(bytes);
+    }
     release_input(c);
     match served {
-        Served::Ready(Ready::Whole(whole)) => answer::whole(c, whole, posting, &facts, exchange).await,
+        Served::Ready(Ready::Whole(whole)) => answer::whole(c, whole, &mut posting, &facts, exchange).await,
         Served::Ready(Ready::Large(open)) => {
-            Box::pin(answer::large(c, open, posting, &facts, exchange, &mut watch)).await
+            Box::pin(answer::large(c, open, &mut posting, &facts, exchange, &mut watch)).await
         }
-        Served::Ready(Ready::Stream(open)) => streaming::run(c, open, posting, &facts, exchange, &mut watch).await,
+        Served::Ready(Ready::Stream(open)) => streaming::run(c, open, &mut posting, &facts, exchange, &mut watch).await,
         Served::Judged(judged) => {
             posting.status = judged.status;
             posting.code = Code::InvalidRequest.as_str();

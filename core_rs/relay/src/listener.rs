@@ -13,7 +13,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::LocalSet;
 
 /// Said to a client that comes when all places are taken. It must cost next to nothing.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 137\r\n\r\n{\"error\":{\"message\":\"The gateway has no free connection. Retry in a second.\",\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}";
@@ -56,9 +55,9 @@ pub(crate) fn run(
     background: tokio::runtime::Handle,
     phase: watch::Receiver<Phase>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = LocalSet::new();
-    local.block_on(&runtime, async move {
+    // A local runtime polls a woken task straight from its queue; a `LocalSet` would schedule each twice.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?;
+    runtime.block_on(async move {
         let names = Names::new(background, node.config.settings.resolve_ms);
         let shard = Rc::new(Shard::new(node, thread, Writer::new(journal), names));
         let listener = tokio::net::TcpListener::from_std(listener)?;

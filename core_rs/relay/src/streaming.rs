@@ -56,14 +56,14 @@ enum Step {
 pub(crate) async fn run(
     c: &mut Connection,
     mut open: Open,
-    posting: Posting,
+    posting: &mut Posting,
     facts: &Facts,
     exchange: &Exchange,
     watch: &mut Watch,
 ) -> Next {
     let shard = c.shard.clone();
     let mut head = shard.buffers.small();
-    head_lines(c, exchange, &posting, &open.upstream.name, &open.facts, &mut head);
+    head_lines(c, exchange, posting, &open.upstream.name, &open.facts, &mut head);
     shard.buffers.give_small(std::mem::take(&mut open.facts.pass));
     head.extend_from_slice(b"transfer-encoding: chunked\r\n");
     head.extend_from_slice(if exchange.keep_alive { b"\r\n" } else { b"connection: close\r\n\r\n" });
@@ -75,7 +75,6 @@ pub(crate) async fn run(
         needs_done: matches!(facts.endpoint, Endpoint::Chat | Endpoint::Completions),
         line_bytes_max: shard.node.config.settings.sse_line_bytes_max,
         open,
-        posting,
         head,
         progress_bytes: 0,
         progress_ms: now_ms,
@@ -86,9 +85,9 @@ pub(crate) async fn run(
     let ending = if silent && stream.heartbeat(c).await.is_err() {
         Ending::ClientGone // no event came in a whole heartbeat's time: a comment says that we are still there
     } else {
-        stream.pump(c, facts, exchange, watch).await
+        stream.pump(c, posting, facts, exchange, watch).await
     };
-    stream.end(c, facts, exchange, ending).await
+    stream.end(c, posting, facts, exchange, ending).await
 }
 
 /// How a stream ended.
@@ -101,7 +100,6 @@ enum Ending {
 struct Stream {
     shard: Rc<Shard>,
     open: Open,
-    posting: Posting,
     observer: Observer,
     /// Our own head, until it is written with the first events.
     head: Vec<u8>,
@@ -115,7 +113,14 @@ struct Stream {
 }
 
 impl Stream {
-    async fn pump(&mut self, c: &mut Connection, facts: &Facts, exchange: &Exchange, watch: &mut Watch) -> Ending {
+    async fn pump(
+        &mut self,
+        c: &mut Connection,
+        posting: &mut Posting,
+        facts: &Facts,
+        exchange: &Exchange,
+        watch: &mut Watch,
+    ) -> Ending {
         loop {
             let bytes = match self.step() {
                 Step::Forward(bytes) => bytes,
@@ -132,7 +137,7 @@ impl Stream {
                 if self.forward(c, bytes).await.is_err() {
                     return Ending::ClientGone;
                 }
-                self.note_progress(facts);
+                self.note_progress(posting, facts);
             }
             match self.read(c, exchange, watch).await {
                 Ok(()) => {}
@@ -272,7 +277,7 @@ impl Stream {
         }
     }
 
-    fn note_progress(&mut self, facts: &Facts) {
+    fn note_progress(&mut self, posting: &Posting, facts: &Facts) {
         let delivered = self.observer.output_text_bytes();
         let now_ms = self.shard.coarse_ms();
         let since_ms = now_ms.saturating_sub(self.progress_ms);
@@ -280,28 +285,35 @@ impl Stream {
         if since_ms >= PROGRESS_MS_MAX || (much && since_ms >= PROGRESS_MS_MIN) {
             self.progress_bytes = delivered;
             self.progress_ms = now_ms;
-            self.posting.progress(&self.outcome(facts));
+            posting.progress(&self.outcome(facts));
         }
     }
 
     /// Settles, then tells the client how it ended.
-    async fn end(mut self: Box<Self>, c: &mut Connection, facts: &Facts, exchange: &Exchange, ending: Ending) -> Next {
+    async fn end(
+        self: Box<Self>,
+        c: &mut Connection,
+        posting: &mut Posting,
+        facts: &Facts,
+        exchange: &Exchange,
+        ending: Ending,
+    ) -> Next {
         let shard = self.shard.clone();
-        self.posting.status = 200;
-        self.posting.code = match &ending {
+        posting.status = 200;
+        posting.code = match &ending {
             Ending::Complete { .. } => "",
             Ending::Told(refusal) => refusal.code.as_str(),
             Ending::ClientGone => "client_gone",
         };
         if matches!(ending, Ending::ClientGone) {
-            self.posting.status = CLIENT_GONE;
+            posting.status = CLIENT_GONE;
             add(&shard.counters.clients_gone, 1);
         }
         let outcome = self.outcome(facts);
-        self.posting.settle(&outcome);
+        posting.settle(&outcome);
         shard.counters.serve(facts.endpoint, true);
         let upstream_broke = matches!(&ending, Ending::Told(refusal) if refusal.code != Code::Overloaded);
-        record_health(c, &self.posting, &self.open.facts, !upstream_broke);
+        record_health(c, posting, &self.open.facts, !upstream_broke);
         match ending {
             Ending::Complete { bytes, add_done } => self.complete(c, exchange, bytes, add_done).await,
             Ending::Told(refusal) => self.tell(c, &refusal).await,

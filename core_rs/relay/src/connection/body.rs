@@ -95,7 +95,7 @@ impl Connection {
             self.consumed = end;
             return Ok(Body::InPlace(start..end));
         }
-        let mut own = Vec::with_capacity(n);
+        let mut own = self.shard.buffers.big(n);
         own.extend_from_slice(&self.inbuf[start..]);
         self.inbuf.truncate(start);
         while own.len() < n {
