@@ -6,6 +6,9 @@ use tollway_policy::ids::Id;
 /// A client's own request id is kept and sent back up to this length.
 const CLIENT_ID_BYTES_MAX: usize = 64;
 
+/// Room for the lines of a rate limit and a client's id, so that the list does not grow step by step.
+const EXTRA_BYTES: usize = 256;
+
 /// A short text that lives without an allocation.
 #[derive(Clone, Copy)]
 pub(crate) struct ShortText {
@@ -51,7 +54,7 @@ impl Exchange {
         let started_ms = shard.wall_ms_at(started_ns / 1_000_000);
         let id = shard.new_id(started_ms);
         let client_id = ShortText::keep(client_id);
-        let mut extra = Vec::new();
+        let mut extra = Vec::with_capacity(EXTRA_BYTES);
         if !client_id.as_bytes().is_empty() {
             extra.extend_from_slice(b"x-client-request-id: ");
             extra.extend_from_slice(client_id.as_bytes());

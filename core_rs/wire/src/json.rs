@@ -242,6 +242,26 @@ impl<'b> Scanner<'b> {
         Ok(self.between(start, self.at))
     }
 
+    /// The number that starts here if it is a plain integer of at most 15 digits; else the scanner stays where it is.
+    #[inline]
+    pub fn small_integer(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.at..)?;
+        let mut value = 0;
+        for (index, byte) in rest.iter().take(16).enumerate() {
+            match byte {
+                b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
+                b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'
+                    if index == 1 || (index > 1 && rest.first() != Some(&b'0')) =>
+                {
+                    self.at += index;
+                    return Some(value);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
     fn some_digits(&mut self) -> Result<()> {
         if !self.peek()?.is_ascii_digit() {
             return Err(JsonError::Syntax);

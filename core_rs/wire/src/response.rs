@@ -71,9 +71,14 @@ pub fn parse_response(buf: &[u8], pass: &mut Vec<u8>) -> Result<Option<ResponseH
     parse(buf, pass, |name| is_one_of(name, &PASSED))
 }
 
-/// The same for an answer of our own control plane: every header passes but those of the connection and of the gateway.
+/// The same for an answer of our own control plane: every header passes but those of the connection and of the gateway. Which
+/// generation a change made is for the caller.
 pub fn parse_proxied_response(buf: &[u8], pass: &mut Vec<u8>) -> Result<Option<ResponseHead>, ResponseError> {
-    parse(buf, pass, |name| !is_hop_by_hop(name) && !starts_with_ignoring_case(name, "x-tollway-"))
+    parse(buf, pass, |name| {
+        let of_the_gateway =
+            starts_with_ignoring_case(name, "x-tollway-") && !name.eq_ignore_ascii_case("x-tollway-generation");
+        !is_hop_by_hop(name) && !of_the_gateway
+    })
 }
 
 fn parse(

@@ -259,6 +259,10 @@ fn take(left: &mut u64, claimed: u64) -> u64 {
 
 /// A count of tokens; not a number: `None`. Negative is 0, a fraction is rounded up, an absurd one is cut to [`TOKENS_MAX`].
 fn tokens(scanner: &mut Scanner<'_>) -> Result<Option<u64>> {
+    // Counts are nearly always a few digits; everything else takes the exact way.
+    if let Some(count) = scanner.small_integer() {
+        return Ok(Some(count.min(TOKENS_MAX)));
+    }
     Ok(thousandths(scanner)?.map(|number| number.div_ceil(1000).min(TOKENS_MAX)))
 }
 

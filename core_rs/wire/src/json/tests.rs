@@ -241,3 +241,26 @@ fn escaped_keys_are_the_keys_they_spell() {
     assert_eq!(key("stream\\u005Foptions"), b"stream_options");
     assert_eq!(key("\\u0065xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), b"", "longer than any of ours");
 }
+
+#[test]
+fn a_small_integer_is_read_where_it_ends_like_one_and_nothing_else_is() {
+    let cases: [(&str, Option<u64>); 12] = [
+        ("0,", Some(0)),
+        ("12}", Some(12)),
+        ("999999999999999]", Some(999_999_999_999_999)),
+        ("9999999999999999,", None),
+        ("7", None),
+        ("01,", None),
+        ("1.5,", None),
+        ("1e3,", None),
+        ("-1,", None),
+        ("\"1\",", None),
+        (",", None),
+        ("10 ,", Some(10)),
+    ];
+    for (text, value) in cases {
+        let mut scanner = Scanner::new(text.as_bytes());
+        assert_eq!(scanner.small_integer(), value, "{text}");
+        assert_eq!(scanner.position() > 0, value.is_some(), "{text}");
+    }
+}

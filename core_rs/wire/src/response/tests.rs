@@ -108,10 +108,11 @@ fn only_listed_headers_reach_the_caller() {
 #[test]
 fn the_control_planes_headers_pass_but_for_the_connections_own() {
     let text = "HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 3\r\nDate: d\r\nConnection: X-Hop\r\nX-Hop: h\r\n\
-                X-Tollway-Node-Token: t\r\nKeep-Alive: 5\r\nLocation: /x\r\n\r\n";
+                X-Tollway-Node-Token: t\r\nKeep-Alive: 5\r\nX-Tollway-Generation: 7\r\nLocation: /x\r\n\r\n";
     let mut pass = Vec::new();
     parse_proxied_response(text.as_bytes(), &mut pass).unwrap().unwrap();
-    assert_eq!(String::from_utf8(pass).unwrap(), "Set-Cookie: a\r\nSet-Cookie: b\r\nDate: d\r\nLocation: /x\r\n");
+    let passed = "Set-Cookie: a\r\nSet-Cookie: b\r\nDate: d\r\nX-Tollway-Generation: 7\r\nLocation: /x\r\n";
+    assert_eq!(String::from_utf8(pass).unwrap(), passed);
 }
 
 #[test]
