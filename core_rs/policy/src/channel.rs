@@ -6,9 +6,7 @@
 use crate::refusal::Refusal;
 use crate::snapshot::{Channel, Model};
 
-pub use budget::RetryBudget;
-
-mod budget;
+pub use crate::retry::RetryBudget;
 
 /// Attempts after the first.
 pub const RETRIES_MAX: u32 = 2;

@@ -49,6 +49,7 @@ pub struct HealthView {
 
 /// The live state of one model. Outlives snapshots.
 #[derive(Debug)]
+#[repr(align(64))] // every request of the model writes its limit; neighbours must not share the line
 pub struct ModelLive {
     health: Health,
     /// The model's own limit, shared by all callers.

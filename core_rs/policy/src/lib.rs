@@ -11,6 +11,7 @@ pub mod lease;
 pub mod limits;
 pub mod money;
 pub mod refusal;
+pub mod retry;
 pub mod settlement;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]

@@ -18,7 +18,7 @@ pub struct LimitSpec {
 
 /// The live state of one limit. Outlives snapshots: a changed spec applies to the same TAT, so re-reading a configuration never refills a bucket.
 ///
-/// One word. Whoever holds it gives it a cache line of its own (see `KeyLive`, `AccountLive`): neighbours' compare-and-swaps must not collide.
+/// One word. Whoever holds it gives it a cache line of its own (see `KeyLive`, `AccountLive`, `ModelLive`): neighbours' compare-and-swaps must not collide.
 #[derive(Debug, Default)]
 #[repr(transparent)]
 pub struct LimitState(AtomicU64);

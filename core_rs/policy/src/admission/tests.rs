@@ -1,9 +1,11 @@
-//! The order and the words of admission, on snapshots as the contract has them. Money is in `hold/tests.rs`.
+//! The order and the words of admission, on snapshots as the contract has them. Money is in `hold/tests.rs`, deltas in `tests/deltas.rs`.
 
 use super::{Caller, Endpoint, authenticate};
 use crate::refusal::{Code, LimitKind, Refusal, Scope};
 use crate::snapshot::{Live, ModelKind, Snapshot};
 use crate::testing::{AccountSpec, GroupSpec, KeySpec, ModelSpec, SnapshotBuilder, UpstreamSpec, digest};
+
+mod deltas;
 
 const NOW_S: u32 = 1_800_000_000;
 const NOW_NS: u64 = 9_000_000_000;

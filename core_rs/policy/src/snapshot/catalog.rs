@@ -1,9 +1,9 @@
 //! What can be called and where it goes: groups, models, channels, upstreams. Small tables, replaced whole.
 
-use crate::channel::RetryBudget;
 use crate::health::{ChannelLive, ModelLive};
 use crate::ids::Id;
 use crate::money::Price;
+use crate::retry::RetryBudget;
 use core::fmt;
 use hashbrown::HashMap;
 use std::sync::Arc;

@@ -1,10 +1,9 @@
 //! Deltas against a model: after any sequence of them the snapshot answers as a whole one of the same state does, and the old one is as it was.
 
 use super::{applied, line_of, world};
-use crate::admission::authenticate;
 use crate::ids::{Digest, Id};
 use crate::snapshot::{Live, Snapshot, SnapshotError};
-use crate::testing::{AccountSpec, GroupSpec, KeySpec, ModelSpec, SnapshotBuilder, UpstreamSpec, digest, id};
+use crate::testing::{AccountSpec, GroupSpec, KeySpec, SnapshotBuilder, UpstreamSpec, digest, id};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,28 +102,6 @@ fn applied_whole(builder: &SnapshotBuilder) -> Snapshot {
 }
 
 #[test]
-fn a_limit_goes_on_through_a_rotation_in_a_delta() {
-    let (first, mut live) = applied(&world());
-    let key = authenticate(&first, &digest(1), 0).expect("a good key");
-    assert!((0..60).all(|_| key.take_limits(5).is_ok()));
-    let rotated = KeySpec { digest: digest(50), rpm: 60, ..KeySpec::new(1, 1) };
-    let delta = SnapshotBuilder::delta(8, 7).key(rotated).gone(digest(1));
-    let (second, _) = Snapshot::apply(&delta.encode(), &first, &mut live).expect("a good delta");
-    assert!(authenticate(&second, &digest(1), 0).is_err());
-    assert!(
-        authenticate(&second, &digest(50), 0).expect("a good key").take_limits(5).is_err(),
-        "its bucket was refilled"
-    );
-    // A place that is free again is full for the next key.
-    let delta = SnapshotBuilder::delta(9, 8).gone(digest(50));
-    let (third, _) = Snapshot::apply(&delta.encode(), &second, &mut live).expect("a good delta");
-    let delta = SnapshotBuilder::delta(10, 9).key(KeySpec { rpm: 1, ..KeySpec::new(60, 1) });
-    let (fourth, _) = Snapshot::apply(&delta.encode(), &third, &mut live).expect("a good delta");
-    assert_eq!(line_of(&fourth, &digest(60)), line_of(&second, &digest(50)));
-    assert!(authenticate(&fourth, &digest(60), 0).expect("a good key").take_limits(5).is_ok());
-}
-
-#[test]
 fn untouched_shards_are_shared() {
     let (first, mut live) = applied(&world());
     let delta = SnapshotBuilder::delta(8, 7).key(KeySpec::new(3, 1)).gone(digest(99));
@@ -148,22 +125,6 @@ fn tables_of_a_delta_are_linked_to_those_that_did_not_come() {
     let gone = SnapshotBuilder { upstreams: Some(Vec::new()), ..SnapshotBuilder::delta(9, 8) };
     let error = Snapshot::apply(&gone.encode(), &second, &mut live).expect_err("a route to nothing");
     assert!(matches!(error, SnapshotError::Invalid(what) if what.contains("'up'") && what.contains("'m'")));
-    // New models reach the groups that did not come.
-    let models = vec![ModelSpec::chat("other", &["up"]), ModelSpec::chat("m", &["up"])];
-    let models = SnapshotBuilder { models: Some(models), ..SnapshotBuilder::delta(9, 8) };
-    let (third, _) = Snapshot::apply(&models.encode(), &second, &mut live).expect("a good delta");
-    let names = |snapshot: &Snapshot, key| -> Vec<String> {
-        let caller = authenticate(snapshot, &digest(key), 0).expect("a good key");
-        caller.models().map(|model| model.name.to_string()).collect()
-    };
-    assert_eq!(names(&third, 1), ["other", "m"]);
-    assert_eq!(names(&third, 2), ["m"]);
-    // Groups that change reach the models that did not come, and keep their places.
-    let groups = vec![GroupSpec::new("team"), GroupSpec { models: vec!["oth*".into()], ..GroupSpec::new("default") }];
-    let groups = SnapshotBuilder { groups: Some(groups), ..SnapshotBuilder::delta(10, 9) };
-    let (fourth, _) = Snapshot::apply(&groups.encode(), &third, &mut live).expect("a good delta");
-    assert_eq!(names(&fourth, 1), ["other"]);
-    assert_eq!(names(&fourth, 2), ["m"]);
 }
 
 #[test]
@@ -210,17 +171,4 @@ fn a_delta_that_names_a_key_twice_is_refused() {
     let both = SnapshotBuilder::delta(8, 7).key(KeySpec::new(3, 1)).gone(digest(3));
     let error = Snapshot::apply(&both.encode(), &first, &mut live).expect_err("both");
     assert!(matches!(error, SnapshotError::Invalid(what) if what.starts_with("gone[0].digest")));
-}
-
-#[test]
-fn accounts_change_in_place() {
-    let (first, mut live) = applied(&world());
-    let delta = SnapshotBuilder::delta(8, 7)
-        .account(AccountSpec { enabled: false, ..AccountSpec::new(1) })
-        .account(AccountSpec::new(2))
-        .key(KeySpec::new(3, 2));
-    let (second, _) = Snapshot::apply(&delta.encode(), &first, &mut live).expect("a good delta");
-    assert!(authenticate(&first, &digest(1), 0).is_ok());
-    assert!(authenticate(&second, &digest(1), 0).is_err());
-    assert_eq!(authenticate(&second, &digest(3), 0).expect("a good key").account_id(), id(2));
 }

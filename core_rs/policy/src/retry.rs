@@ -51,7 +51,7 @@ impl RetryBudget {
     }
 
     /// Takes one retry if there is room.
-    pub(super) fn take_retry(&self, now_ns: u64) -> bool {
+    pub(crate) fn take_retry(&self, now_ns: u64) -> bool {
         let (requests, retries) = self.window(now_ns);
         if retries >= requests / RETRIES_PER_REQUESTS + RETRIES_PER_S * WINDOW_S {
             return false;
