@@ -109,8 +109,8 @@ impl Snapshot {
     /// # Errors
     /// When the bytes are refused; then neither `previous` nor what `live` decides by has changed.
     pub fn apply(bytes: &[u8], previous: &Self, live: &mut Live) -> Result<(Self, Applied), SnapshotError> {
-        let draft = apply::draft(bytes, previous, live)?;
-        Ok(commit::commit(draft, live))
+        let parts = decode::decode(bytes, previous, live)?;
+        Ok(commit::commit(parts, live))
     }
 
     /// 0 is "none yet".

@@ -8,7 +8,7 @@ use super::catalog::{Models, Upstream};
 use super::keys::{NO_GROUP, SHARDS, Shard};
 use super::live::KeyPage;
 use super::rows::{AccountRow, GroupRow, ModelRow};
-use super::{Live, Snapshot, SnapshotError, decode};
+use super::{Live, Snapshot, SnapshotError};
 use crate::health::{ChannelLive, ModelLive};
 use crate::ids::{Digest, Id};
 use crate::lease::AccountLive;
@@ -54,6 +54,8 @@ pub(super) struct Parts {
     pub(super) released: Vec<u32>,
     pub(super) keys_put: usize,
     pub(super) keys_gone: usize,
+    /// Of the keys put, those with a limit.
+    pub(super) limited: usize,
 }
 
 pub(super) struct Draft<'a> {
@@ -79,19 +81,8 @@ pub(super) struct Draft<'a> {
     pub(super) problem: Option<SnapshotError>,
 }
 
-/// Reads and checks all of a snapshot.
-pub(super) fn draft(bytes: &[u8], previous: &Snapshot, live: &Live) -> Result<Parts, SnapshotError> {
-    let mut draft = Draft::new(previous, live);
-    decode::decode(bytes, &mut draft)?;
-    let Draft { mut parts, fresh, .. } = draft;
-    if parts.whole {
-        parts.shards = fresh.into_iter().map(Arc::new).collect();
-    }
-    Ok(parts)
-}
-
 impl<'a> Draft<'a> {
-    fn new(previous: &'a Snapshot, live: &'a Live) -> Self {
+    pub(super) fn new(previous: &'a Snapshot, live: &'a Live) -> Self {
         let parts = Parts {
             generation: 0,
             whole: false,
@@ -109,6 +100,7 @@ impl<'a> Draft<'a> {
             released: Vec::new(),
             keys_put: 0,
             keys_gone: 0,
+            limited: 0,
         };
         Self {
             previous,
@@ -127,6 +119,15 @@ impl<'a> Draft<'a> {
             rows_max: 0,
             problem: None,
         }
+    }
+
+    /// What `commit` needs of a draft that passed.
+    pub(super) fn finish(self) -> Parts {
+        let Self { mut parts, fresh, .. } = self;
+        if parts.whole {
+            parts.shards = fresh.into_iter().map(Arc::new).collect();
+        }
+        parts
     }
 
     /// Runs a step whose refusal must survive the decoder's error type.
@@ -248,6 +249,7 @@ impl<'a> Draft<'a> {
 
     /// Everything is read. Where a group went, nobody may be left in it.
     pub(super) fn end(&mut self) -> Result<(), SnapshotError> {
+        self.index_keys()?;
         if !self.group_vanished {
             return Ok(());
         }

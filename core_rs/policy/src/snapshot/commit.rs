@@ -49,6 +49,7 @@ pub(super) fn commit(mut parts: Parts, live: &mut Live) -> (Snapshot, Applied) {
 
 fn assign_all_lines(parts: &mut Parts, live: &mut Live) {
     live.keys.release_all();
+    live.keys.reserve(parts.limited);
     for shard in &mut parts.shards {
         for record in Arc::make_mut(shard).records_mut().filter(|record| record.rpm != 0) {
             record.line = live.keys.acquire(record.id);

@@ -1,7 +1,7 @@
 //! Walks the bytes once, table by table in the order of the contract, and hands each row to the draft: no intermediate copy of the keys.
 
-use super::SnapshotError;
-use super::apply::Draft;
+use super::apply::{Draft, Parts};
+use super::{Live, Snapshot, SnapshotError};
 use core::fmt;
 use core::marker::PhantomData;
 use serde::Deserialize;
@@ -11,8 +11,15 @@ const VERSION: u64 = 1;
 /// No key row is shorter than its digest and two ids: what bounds the room that a row count can make us reserve.
 const KEY_ROW_BYTES_MIN: usize = 64;
 
+/// Reads and checks all of a snapshot.
+pub(super) fn decode(bytes: &[u8], previous: &Snapshot, live: &Live) -> Result<Parts, SnapshotError> {
+    let mut draft = Draft::new(previous, live);
+    read(bytes, &mut draft)?;
+    Ok(draft.finish())
+}
+
 /// Reads all of `bytes` into the draft.
-pub(super) fn decode<'a>(bytes: &'a [u8], draft: &mut Draft<'a>) -> Result<(), SnapshotError> {
+fn read<'a>(bytes: &'a [u8], draft: &mut Draft<'a>) -> Result<(), SnapshotError> {
     draft.rows_max = bytes.len() / KEY_ROW_BYTES_MIN;
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     let result = deserializer.deserialize_seq(Document { draft });

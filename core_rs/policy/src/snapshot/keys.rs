@@ -68,7 +68,7 @@ pub(crate) fn shard_of(digest: &Digest) -> usize {
 
 impl Shard {
     pub(crate) fn with_capacity(keys: usize) -> Self {
-        Self { table: HashTable::with_capacity(keys), records: Vec::with_capacity(keys), ..Self::default() }
+        Self { records: Vec::with_capacity(keys), ..Self::default() }
     }
 
     #[inline]
@@ -96,6 +96,12 @@ impl Shard {
         self.records.len()
     }
 
+    /// What the keys cost without their side table.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.table.allocation_size() + self.records.capacity() * size_of::<KeyRecord>()
+    }
+
     pub(crate) fn records_mut(&mut self) -> impl Iterator<Item = &mut KeyRecord> {
         self.records.iter_mut()
     }
@@ -105,26 +111,54 @@ impl Shard {
     }
 
     /// Puts a key in, or in the place of the one with its digest, which is returned.
-    pub(crate) fn put(&mut self, mut record: KeyRecord, rare: Option<Rare>) -> Option<KeyRecord> {
+    pub(crate) fn put(&mut self, record: KeyRecord, rare: Option<Rare>) -> Option<KeyRecord> {
         let Self { table, records, .. } = self;
         let is_same = |&place: &u32| records.get(place as usize).is_some_and(|other| other.digest == record.digest);
         let hash_at = |&place: &u32| records.get(place as usize).map_or(0, |other| hash(&other.digest));
-        let replaced = match table.entry(hash(&record.digest), is_same, hash_at) {
-            Entry::Occupied(entry) => records.get(*entry.get() as usize).copied(),
+        let place = match table.entry(hash(&record.digest), is_same, hash_at) {
+            Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
                 entry.insert(records.len() as u32);
-                None
+                self.append(record, rare);
+                return None;
             }
         };
+        let replaced = self.records.get(place as usize).copied();
         if let Some(old) = &replaced {
             self.drop_rare(old.rare);
         }
-        record.rare = rare.map_or(NONE, |rare| self.keep_rare(rare));
-        match self.find_mut(&record.digest) {
-            Some(place) => *place = record,
-            None => self.records.push(record),
+        let rare = rare.map_or(NONE, |rare| self.keep_rare(rare));
+        if let Some(at) = self.records.get_mut(place as usize) {
+            *at = KeyRecord { rare, ..record };
         }
         replaced
+    }
+
+    /// Appends a key that cannot be found before [`Shard::index`] has run.
+    ///
+    /// Reading a whole snapshot jumps from shard to shard with every key; the tables are left for later, when one shard at a time is in the cache.
+    pub(crate) fn append(&mut self, record: KeyRecord, rare: Option<Rare>) {
+        let rare = rare.map_or(NONE, |rare| self.keep_rare(rare));
+        self.records.push(KeyRecord { rare, ..record });
+    }
+
+    /// Makes all that was appended findable. Until then a record's `line` is the number of its row, so that a refusal can name it.
+    ///
+    /// # Errors
+    /// The second of two keys with one digest.
+    pub(crate) fn index(&mut self) -> Result<(), KeyRecord> {
+        let Self { table, records, .. } = self;
+        *table = HashTable::with_capacity(records.len());
+        for (place, record) in (0u32..).zip(records.iter()) {
+            let is_same = |&other: &u32| records.get(other as usize).is_some_and(|other| other.digest == record.digest);
+            let hash_at = |&other: &u32| records.get(other as usize).map_or(0, |other| hash(&other.digest));
+            match table.entry(hash(&record.digest), is_same, hash_at) {
+                Entry::Occupied(_) => return Err(*record),
+                Entry::Vacant(entry) => entry.insert(place),
+            };
+        }
+        records.iter_mut().for_each(|record| record.line = NONE);
+        Ok(())
     }
 
     /// Takes a key out; the last record moves into its place.

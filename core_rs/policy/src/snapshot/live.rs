@@ -107,7 +107,7 @@ impl KeyLives {
 
     #[inline]
     fn line(&self, place: u32) -> Option<&KeyLive> {
-        self.pages.get(place as usize / PAGE)?.get(place as usize % PAGE)
+        key_line(&self.pages, place)
     }
 
     /// The place of a key's limit states; one more record refers to it now.
@@ -138,11 +138,16 @@ impl KeyLives {
             }
         }
         let Self { by_id, pages, .. } = self;
-        let hash_at = |&at: &u32| {
-            pages.get(at as usize / PAGE).and_then(|page| page.get(at as usize % PAGE)).map_or(0, KeyLive::hash)
-        };
-        by_id.insert_unique(hash(words), place, hash_at);
+        by_id.insert_unique(hash(words), place, |&at| key_line(pages, at).map_or(0, KeyLive::hash));
         place
+    }
+
+    /// Makes room for `keys` in all at once: growing step by step reads every line again.
+    pub(super) fn reserve(&mut self, keys: usize) {
+        let more = keys.saturating_sub(self.by_id.len());
+        self.references.reserve(more.saturating_sub(self.free.len()));
+        let Self { by_id, pages, .. } = self;
+        by_id.reserve(more, |&at| key_line(pages, at).map_or(0, KeyLive::hash));
     }
 
     /// One record less refers to the place. Nothing is freed before [`KeyLives::sweep`], so a key that moves to another record keeps its state.
@@ -150,6 +155,12 @@ impl KeyLives {
         if let Some(references) = self.references.get_mut(place as usize) {
             *references = references.saturating_sub(1);
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let lines = self.pages.len() * PAGE * size_of::<KeyLive>();
+        lines + self.by_id.allocation_size() + (self.references.capacity() + self.free.capacity()) * size_of::<u32>()
     }
 
     pub(super) fn release_all(&mut self) {

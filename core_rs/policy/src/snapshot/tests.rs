@@ -227,6 +227,13 @@ fn a_key_record_is_small() {
     assert_eq!(size_of::<super::live::KeyLive>(), 64);
 }
 
+#[test]
+fn limit_states_have_cache_lines_of_their_own() {
+    assert_eq!(align_of::<super::live::KeyLive>(), 64);
+    assert_eq!(align_of::<crate::lease::AccountLive>(), 64);
+    assert_eq!(align_of::<crate::health::ModelLive>(), 64);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 

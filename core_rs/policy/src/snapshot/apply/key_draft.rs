@@ -2,7 +2,8 @@
 
 use super::{Draft, boxed_names, networks};
 use crate::ids::Id;
-use crate::snapshot::keys::{FLAG_ENABLED, KeyRecord, NO_GROUP, NONE, Rare, shard_of};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::keys::{FLAG_ENABLED, KeyRecord, NO_GROUP, NONE, Rare, Shard, shard_of};
 use crate::snapshot::rows::{GoneRow, KeyRow};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -31,13 +32,16 @@ impl<'a> Draft<'a> {
             account,
             expires_s: row.expires_s,
             rpm: row.rpm,
-            line: NONE,
+            line: if self.parts.whole { self.at.1 as u32 } else { NONE }, // see `Shard::index`
             rare: NONE,
             flags: row.flags & FLAG_ENABLED,
         };
         let shard = shard_of(&row.digest);
         let is_first = if self.parts.whole {
-            self.fresh.get_mut(shard).is_none_or(|shard| shard.put(record, rare).is_none())
+            if let Some(shard) = self.fresh.get_mut(shard) {
+                shard.append(record, rare);
+            }
+            true // as far as is known: `index_keys` looks
         } else {
             let replaced = self.parts.shards.get_mut(shard).and_then(|shard| Arc::make_mut(shard).put(record, rare));
             self.parts.released.extend(replaced.map(|old| old.line).filter(|line| *line != NONE));
@@ -47,9 +51,10 @@ impl<'a> Draft<'a> {
             self.seen.insert(row.digest)
         };
         if !is_first {
-            return Err(format!("digest: the one of {} stands in the table twice", row.id.text("key_")));
+            return Err(twice(row.id));
         }
         self.parts.keys_put += 1;
+        self.parts.limited += usize::from(row.rpm != 0);
         Ok(())
     }
 
@@ -62,6 +67,15 @@ impl<'a> Draft<'a> {
         let networks: Option<Box<[IpNet]>> = row.networks.as_deref().map(networks::parse_all).transpose()?;
         let endpoints = row.endpoints;
         Ok(Some(Rare { endpoints, group, models, networks }))
+    }
+
+    /// The keys of a whole snapshot are all here: makes their tables, which also finds those that stand there twice.
+    pub(super) fn index_keys(&mut self) -> Result<(), SnapshotError> {
+        let mut indexed = self.fresh.iter_mut().map(Shard::index);
+        let twin = indexed.find_map(Result::err);
+        let Some(twin) = twin else { return Ok(()) };
+        self.at = ("keys", twin.line as usize);
+        Err(self.invalid(&twice(twin.id)))
     }
 
     pub(in crate::snapshot) fn remove_key(&mut self, row: &GoneRow) -> Result<(), String> {
@@ -77,4 +91,8 @@ impl<'a> Draft<'a> {
         }
         Ok(())
     }
+}
+
+fn twice(key: Id) -> String {
+    format!("digest: the one of {} stands in the table twice", key.text("key_"))
 }
