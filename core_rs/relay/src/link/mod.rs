@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, watch};
 
 /// How often the control plane hears that the node lives, and which generation it has.
 const HELLO: Duration = Duration::from_secs(2);
+/// And how often it is tried while the control plane does not answer.
+const HELLO_RETRY: Duration = Duration::from_millis(100);
 /// One inner call.
 const CALL: Duration = Duration::from_secs(5);
 
@@ -64,10 +66,7 @@ struct Heard {
 }
 
 async fn hello(node: Arc<Node>, control: std::net::SocketAddr) {
-    let mut every = tokio::time::interval(HELLO);
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        every.tick().await;
         let body = Hello {
             node: &node.config.node,
             epoch: node.config.epoch,
@@ -79,9 +78,12 @@ async fn hello(node: Arc<Node>, control: std::net::SocketAddr) {
         let said = http::post(control, "/internal/node/hello", &node.config.node_token.0, &body, CALL).await;
         let heard = said.ok().filter(|(status, _)| *status == 200);
         node.link_up.store(heard.is_some(), Ordering::Relaxed);
+        // Both halves start at once: whoever is first asks again soon, so that a key made right after the start is known.
+        let pause = if heard.is_some() { HELLO } else { HELLO_RETRY };
         let current = heard.and_then(|(_, bytes)| rmp_serde::from_slice::<Heard>(&bytes).ok());
         if let Some(Heard { generation }) = current {
             node.confirm_generation(generation);
         }
+        tokio::time::sleep(pause).await;
     }
 }

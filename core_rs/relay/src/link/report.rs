@@ -35,79 +35,104 @@ struct Returned {
     nano: i64,
 }
 
-/// Follows this process's own journal.
+/// Follows this process's own journal until told to stop, and then until all of it is told.
 pub(crate) async fn serve(
     node: Arc<Node>,
     control: SocketAddr,
-    mut reader: Reader,
+    reader: Reader,
     own: Folder,
     mut stop: watch::Receiver<bool>,
 ) {
     let every = Duration::from_millis(node.config.settings.report_ms);
-    let rows_max = node.config.settings.report_rows_max;
-    let mut held_at: Option<Instant> = None;
-    let mut returns = Returns::default();
+    let mut reporter =
+        Reporter { node, control, reader, returns: Returns::default(), held_at: None, last_sent: Instant::now() };
     let mut failures = 0;
-    let mut last_sent = Instant::now();
     loop {
         let stopping = *stop.borrow();
-        if reader.poll().is_err() {
-            node.journal_errors.fetch_add(1, Ordering::Relaxed);
-        }
-        node.journal_unacked.store(reader.pending() as u64, Ordering::Relaxed);
-        let rows: Vec<&[u8]> = reader.batch(rows_max).map(|p| p.row.as_slice()).collect();
-        if node.is_draining() {
-            returns.take(&node, |_| true);
-        }
-        // Looking through all leases costs more than a batch of rows does: once per interval, however fast the rows come.
-        let held_due = stopping || held_at.is_none_or(|at| at.elapsed() >= every);
-        let changed = if held_due { node.held_changes() } else { Vec::new() };
-        let idle = rows.is_empty() && changed.is_empty() && returns.open.is_empty();
-        if idle && stopping {
-            break;
-        }
-        if !idle || last_sent.elapsed() >= IDLE_REPORT {
-            let report =
-                Report { epoch: node.config.epoch, rows: &rows, held: &changed, returned: &returns.open, last: false };
-            match send(&node, control, &report).await {
-                Ok(answer) => {
-                    failures = 0;
-                    last_sent = Instant::now();
-                    node.held_told(&changed);
-                    if held_due {
-                        held_at = Some(last_sent);
+        match reporter.round(every, stopping).await {
+            Ok(Round::NothingLeft) if stopping => break,
+            Ok(Round::More) => failures = 0,
+            Ok(_) => {
+                failures = 0;
+                if !stopping {
+                    tokio::select! {
+                        () = tokio::time::sleep(every) => {}
+                        _ = stop.changed() => {}
                     }
-                    returns.open.clear();
-                    let heads = reader.acknowledge(answer.acked);
-                    node.settle_acknowledged(heads.iter().map(|h| (h.account, h.charge_nano)));
-                    if !answer.recall.is_empty() {
-                        returns.take(&node, |id| answer.recall.iter().any(|r| r.as_slice() == id.0));
-                        continue;
-                    }
-                }
-                Err(()) => {
-                    failures += 1;
-                    node.link_up.store(false, Ordering::Relaxed);
-                    if stopping && failures >= LAST_ATTEMPTS {
-                        return;
-                    }
-                    tokio::time::sleep(RETRY).await;
-                    continue;
                 }
             }
-        }
-        let full = reader.pending() >= rows_max;
-        if !full && !stopping {
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stop.changed() => {}
+            Err(()) => {
+                failures += 1;
+                reporter.node.link_up.store(false, Ordering::Relaxed);
+                if stopping && failures >= LAST_ATTEMPTS {
+                    return; // what is left is in the journal, and the successor adopts it
+                }
+                tokio::time::sleep(RETRY).await;
             }
         }
     }
-    let report = Report { epoch: node.config.epoch, rows: &[], held: &[], returned: &[], last: true };
-    if send(&node, control, &report).await.is_ok() {
+    let report = Report { epoch: reporter.node.config.epoch, rows: &[], held: &[], returned: &[], last: true };
+    if send(&reporter.node, control, &report).await.is_ok() {
         // Everything is acknowledged and closed: nothing is left for a successor to adopt.
         let _ = std::fs::remove_dir_all(&own.path);
+    }
+}
+
+/// What a round of reporting has left to do.
+enum Round {
+    /// At once again: more rows wait, or money was called back.
+    More,
+    Done,
+    /// Nothing waits, nothing is held, nothing is on its way back.
+    NothingLeft,
+}
+
+struct Reporter {
+    node: Arc<Node>,
+    control: SocketAddr,
+    reader: Reader,
+    returns: Returns,
+    /// When the leases were last looked through.
+    held_at: Option<Instant>,
+    last_sent: Instant,
+}
+
+impl Reporter {
+    /// Reads on in the journal and sends one report if there is something to say, or nothing was said for a while.
+    async fn round(&mut self, every: Duration, stopping: bool) -> Result<Round, ()> {
+        let node = &self.node;
+        if self.reader.poll().is_err() {
+            node.journal_errors.fetch_add(1, Ordering::Relaxed);
+        }
+        node.journal_unacked.store(self.reader.pending() as u64, Ordering::Relaxed);
+        if node.is_draining() {
+            self.returns.take(node, |_| true);
+        }
+        let rows_max = node.config.settings.report_rows_max;
+        let rows: Vec<&[u8]> = self.reader.batch(rows_max).map(|p| p.row.as_slice()).collect();
+        // Looking through all leases costs more than a batch of rows does: once per interval, however fast the rows come.
+        let held_due = stopping || self.held_at.is_none_or(|at| at.elapsed() >= every);
+        let held = if held_due { node.held_changes() } else { Vec::new() };
+        let idle = rows.is_empty() && held.is_empty() && self.returns.open.is_empty();
+        if idle && (stopping || self.last_sent.elapsed() < IDLE_REPORT) {
+            return Ok(if held_due { Round::NothingLeft } else { Round::Done });
+        }
+        let returned = &self.returns.open;
+        let report = Report { epoch: node.config.epoch, rows: &rows, held: &held, returned, last: false };
+        let answer = send(node, self.control, &report).await?;
+        self.last_sent = Instant::now();
+        node.held_told(&held);
+        if held_due {
+            self.held_at = Some(self.last_sent);
+        }
+        self.returns.open.clear();
+        let heads = self.reader.acknowledge(answer.acked);
+        node.settle_acknowledged(heads.iter().map(|h| (h.account, h.charge_nano)));
+        let recalled = !answer.recall.is_empty();
+        if recalled {
+            self.returns.take(node, |id| answer.recall.iter().any(|r| r.as_slice() == id.0));
+        }
+        Ok(if recalled || self.reader.pending() >= rows_max { Round::More } else { Round::Done })
     }
 }
 
