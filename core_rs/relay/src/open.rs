@@ -104,7 +104,7 @@ impl Open {
     /// The body is over: the connection goes back to the pool if it may.
     pub(crate) fn release(self, shard: &Shard) -> (Arc<Upstream>, Vec<u8>, AnswerFacts) {
         if self.ended && self.reusable {
-            shard.pool.put(self.upstream.tls, &self.upstream.authority, self.socket, shard.coarse_ms());
+            shard.pool.put(&self.upstream, self.socket, shard.coarse_ms());
         }
         (self.upstream, self.payload, self.facts)
     }

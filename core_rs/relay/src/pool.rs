@@ -5,12 +5,28 @@
 use crate::socket::Socket;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use tollway_policy::snapshot::Upstream;
 
-/// Which connections are interchangeable: the same scheme and authority.
+/// Which connections are interchangeable: the same scheme and authority, and the same permission to lead to a private address. A connection that
+/// was made under that permission serves nobody who lacks it.
 #[derive(PartialEq, Eq, Hash, Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) tls: bool,
-    pub(crate) authority: Box<str>,
+struct Origin {
+    tls: bool,
+    private_allowed: bool,
+    authority: Box<str>,
+}
+
+impl Origin {
+    fn of(upstream: &Upstream) -> Origin {
+        let Upstream { tls, private_address_allowed: private_allowed, authority, .. } = upstream;
+        Origin { tls: *tls, private_allowed: *private_allowed, authority: authority.clone() }
+    }
+
+    fn fits(&self, upstream: &Upstream) -> bool {
+        self.tls == upstream.tls
+            && self.private_allowed == upstream.private_address_allowed
+            && self.authority == upstream.authority
+    }
 }
 
 struct Idle {
@@ -30,18 +46,18 @@ impl Pool {
     }
 
     /// The connection used last: the likeliest to be alive and warm.
-    pub(crate) fn take(&self, tls: bool, authority: &str) -> Option<Socket> {
+    pub(crate) fn take(&self, upstream: &Upstream) -> Option<Socket> {
         let mut idle = self.idle.borrow_mut();
-        let (_, queue) = idle.iter_mut().find(|(origin, _)| origin.tls == tls && *origin.authority == *authority)?;
+        let (_, queue) = idle.iter_mut().find(|(origin, _)| origin.fits(upstream))?;
         queue.pop_back().map(|i| i.socket)
     }
 
-    pub(crate) fn put(&self, tls: bool, authority: &str, socket: Socket, now_ms: u64) {
+    pub(crate) fn put(&self, upstream: &Upstream, socket: Socket, now_ms: u64) {
         let mut idle = self.idle.borrow_mut();
-        let found = idle.iter_mut().find(|(origin, _)| origin.tls == tls && *origin.authority == *authority);
+        let found = idle.iter_mut().find(|(origin, _)| origin.fits(upstream));
         let queue = match found {
             Some((_, queue)) => queue,
-            None => idle.entry(Origin { tls, authority: authority.into() }).or_default(),
+            None => idle.entry(Origin::of(upstream)).or_default(),
         };
         if queue.len() < self.idle_max {
             queue.push_back(Idle { socket, since_ms: now_ms });

@@ -34,7 +34,7 @@ pub(crate) fn or_default(own_ms: u32, default_ms: u64) -> u64 {
 
 /// A connection that lay in the pool. It may have been closed in the very moment it is used: the caller tries again.
 pub(crate) async fn pooled(shard: &Shard, upstream: &Upstream) -> Option<Socket> {
-    while let Some(mut socket) = shard.pool.take(upstream.tls, &upstream.authority) {
+    while let Some(mut socket) = shard.pool.take(upstream) {
         if socket.still_open().await {
             add(&shard.counters.upstream_reuses, 1);
             return Some(socket);

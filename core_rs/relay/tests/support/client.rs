@@ -62,6 +62,13 @@ impl Client {
         )
     }
 
+    /// A request with header lines (`Name: value\r\n` each) and a body of the test's own.
+    pub fn raw(method: &str, path: &str, lines: &str, body: &[u8]) -> Vec<u8> {
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: gateway\r\n{lines}Content-Length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    }
+
     pub fn call(&mut self, method: &str, path: &str, key: &str, body: &str) -> Response {
         self.send(Client::request(method, path, key, body));
         self.response()
@@ -100,15 +107,8 @@ impl Client {
 
     /// One whole response, or what came of it.
     pub fn response(&mut self) -> Response {
-        let end = loop {
-            if let Some(at) = self.rest.windows(4).position(|w| w == b"\r\n\r\n") {
-                break at + 4;
-            }
-            assert!(self.fill(), "closed in the head: {:?}", String::from_utf8_lossy(&self.rest));
-        };
-        let head = String::from_utf8(self.rest.drain(..end).collect()).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut response = Response { status, head, body: Vec::new(), whole: true };
+        let mut response = self.head_only();
+        let status = response.status;
         if status == 100 {
             return self.response();
         }
@@ -123,6 +123,17 @@ impl Client {
             response.body = std::mem::take(&mut self.rest);
         }
         response
+    }
+
+    /// The head of an answer to HEAD: what follows it belongs to the next answer.
+    pub fn head_only(&mut self) -> Response {
+        while !self.rest.windows(4).any(|w| w == b"\r\n\r\n") {
+            assert!(self.fill(), "closed in the head: {:?}", String::from_utf8_lossy(&self.rest));
+        }
+        let end = self.rest.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8(self.rest.drain(..end).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Response { status, head, body: Vec::new(), whole: true }
     }
 
     /// Removes chunk framing; false when the last chunk never came.

@@ -1,6 +1,8 @@
-//! A stand-in control plane: wallets in a map, reported rows in a list, and a way to be away.
+//! A stand-in control plane: wallets in a map, reported rows in a list, and ways to be away, forgetful or slow.
+//!
+//! It keeps the contract's promises: a lease is idempotent by (epoch, seq), a row and a returned part are posted once however often they come.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,7 +12,7 @@ use tollway_policy::ids::Id;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A reported row (ARCHITECTURE.md, "A settle row").
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 pub struct Row {
     pub seq: u64,
     pub request_id: serde_bytes::ByteBuf,
@@ -41,14 +43,35 @@ pub struct Row {
 #[derive(Default)]
 pub struct Books {
     pub wallets: HashMap<[u8; 16], u64>,
+    /// Posted rows, in the order of their first arrival.
     pub rows: Vec<Row>,
     pub held: HashMap<Vec<u8>, i64>,
+    /// Calls for a lease, repeated ones included.
     pub leases: usize,
     pub returned: u64,
     pub finals: Vec<u64>,
     pub away: bool,
+    /// So many answers are lost on the way, after the work was done.
+    pub answers_to_lose: usize,
+    /// Calls for a lease wait until this is false.
+    pub hold_leases: bool,
+    /// Rows that came again, word for word; others would fail the test.
+    pub repeated: usize,
+    /// An empty wallet points to the leases of other epochs and recalls them.
+    pub recalls: bool,
+    /// What to say is leased elsewhere, whatever is.
+    pub elsewhere: u64,
+    /// Accounts that an epoch is to give back with its next report.
+    pub recall: HashMap<u64, Vec<[u8; 16]>>,
+    /// (epoch, seq) → epoch and row, for idempotence.
+    posted: HashMap<(u64, u64), Row>,
+    grants: HashMap<(u64, u64), u64>,
+    returns: HashMap<(u64, u64), i64>,
+    /// What each epoch's lease of a wallet still has: granted − returned − charged.
+    pub leased: BTreeMap<(u64, [u8; 16]), i64>,
 }
 
+#[derive(Clone)]
 pub struct Control {
     pub address: SocketAddr,
     books: Arc<(Mutex<Books>, Condvar)>,
@@ -65,8 +88,22 @@ struct Report {
 
 #[derive(serde::Deserialize)]
 struct Lease {
+    epoch: u64,
+    seq: u64,
     account: serde_bytes::ByteBuf,
     want: u64,
+}
+
+#[derive(serde::Serialize)]
+struct Granted {
+    granted: u64,
+    elsewhere: u64,
+}
+
+#[derive(serde::Serialize)]
+struct Acknowledged {
+    acked: usize,
+    recall: Vec<serde_bytes::ByteBuf>,
 }
 
 impl Control {
@@ -77,7 +114,8 @@ impl Control {
         let shared = books.clone();
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
-                answer(socket, &shared);
+                let shared = shared.clone();
+                std::thread::spawn(move || answer(socket, &shared));
             }
         });
         Control { address, books }
@@ -112,40 +150,83 @@ impl Control {
     }
 }
 
+impl Books {
+    fn lease(&mut self, lease: &Lease) -> Granted {
+        self.leases += 1;
+        let account: [u8; 16] = lease.account.as_slice().try_into().unwrap();
+        if let Some(granted) = self.grants.get(&(lease.epoch, lease.seq)) {
+            return Granted { granted: *granted, elsewhere: 0 };
+        }
+        let wallet = self.wallets.entry(account).or_default();
+        let granted = lease.want.min(*wallet);
+        *wallet -= granted;
+        self.grants.insert((lease.epoch, lease.seq), granted);
+        *self.leased.entry((lease.epoch, account)).or_default() += granted as i64;
+        let mut elsewhere = self.elsewhere;
+        if self.recalls && granted == 0 {
+            for ((epoch, of), nano) in &self.leased {
+                if *epoch != lease.epoch && *of == account && *nano > 0 {
+                    elsewhere += *nano as u64;
+                    self.recall.entry(*epoch).or_default().push(account);
+                }
+            }
+        }
+        Granted { granted, elsewhere }
+    }
+
+    fn report(&mut self, report: Report) -> Acknowledged {
+        let acked = report.settles.len();
+        for row in report.settles {
+            let account: [u8; 16] = row.account.as_slice().try_into().unwrap();
+            if let Some(known) = self.posted.get(&(report.epoch, row.seq)) {
+                assert_eq!(*known, row, "the same hold with another row");
+                self.repeated += 1;
+                continue;
+            }
+            self.posted.insert((report.epoch, row.seq), row.clone());
+            *self.leased.entry((report.epoch, account)).or_default() -= row.charge;
+            self.rows.push(row);
+        }
+        self.held.extend(report.held.into_iter().map(|(account, nano)| (account.into_vec(), nano)));
+        for (seq, account, nano) in report.returned {
+            if self.returns.insert((report.epoch, seq), nano).is_none() {
+                let account = account.as_slice().try_into().unwrap();
+                self.returned += nano as u64;
+                *self.wallets.entry(account).or_default() += nano as u64;
+                *self.leased.entry((report.epoch, account)).or_default() -= nano;
+            }
+        }
+        if report.r#final {
+            self.finals.push(report.epoch);
+        }
+        let recall = self.recall.remove(&report.epoch).unwrap_or_default();
+        Acknowledged { acked, recall: recall.iter().map(|account| serde_bytes::ByteBuf::from(*account)).collect() }
+    }
+}
+
 fn answer(mut socket: TcpStream, books: &(Mutex<Books>, Condvar)) {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let Some((path, body)) = read(&mut socket) else { return };
     let mut locked = books.0.lock().unwrap();
+    if path == "/internal/node/lease" {
+        locked = books.1.wait_timeout_while(locked, PATIENCE, |books| books.hold_leases).unwrap().0;
+    }
     if locked.away {
         return;
     }
     let reply = match path.as_str() {
-        "/internal/node/lease" => {
-            let lease: Lease = rmp_serde::from_slice(&body).unwrap();
-            locked.leases += 1;
-            let wallet = locked.wallets.entry(lease.account.as_slice().try_into().unwrap()).or_default();
-            let granted = lease.want.min(*wallet);
-            *wallet -= granted;
-            rmp_serde::to_vec_named(&HashMap::from([("granted", granted)])).unwrap()
-        }
-        "/internal/node/report" => {
-            let report: Report = rmp_serde::from_slice(&body).unwrap();
-            let acked = report.settles.len() as u64;
-            locked.rows.extend(report.settles);
-            locked.held.extend(report.held.into_iter().map(|(account, nano)| (account.into_vec(), nano)));
-            for (_, account, nano) in report.returned {
-                locked.returned += nano as u64;
-                *locked.wallets.entry(account.as_slice().try_into().unwrap()).or_default() += nano as u64;
-            }
-            if report.r#final {
-                locked.finals.push(report.epoch);
-            }
-            rmp_serde::to_vec_named(&HashMap::from([("acked", acked)])).unwrap()
-        }
-        _ => rmp_serde::to_vec_named(&HashMap::from([("generation", 0u64)])).unwrap(),
-    };
+        "/internal/node/lease" => rmp_serde::to_vec_named(&locked.lease(&rmp_serde::from_slice(&body).unwrap())),
+        "/internal/node/report" => rmp_serde::to_vec_named(&locked.report(rmp_serde::from_slice(&body).unwrap())),
+        _ => rmp_serde::to_vec_named(&HashMap::from([("generation", 0u64)])),
+    }
+    .unwrap();
+    let lost = locked.answers_to_lose > 0 && path != "/internal/node/hello";
+    locked.answers_to_lose -= usize::from(lost);
     drop(locked);
     books.1.notify_all();
+    if lost {
+        return;
+    }
     let head =
         format!("HTTP/1.1 200 OK\r\ncontent-type: application/msgpack\r\ncontent-length: {}\r\n\r\n", reply.len());
     let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&reply));

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod control;
+pub mod tls;
 pub mod upstream;
 
 pub use client::{Client, Response};
@@ -19,6 +20,8 @@ use tollway_relay::Core;
 
 /// The key that most tests call with: number 1, of account 1.
 pub const KEY: &str = "sk-tw-test-1";
+/// The secret between the halves.
+pub const NODE_TOKEN: &str = "node-token-of-the-tests";
 /// What account 1 has unless a test says otherwise.
 pub const BALANCE_NANO: u64 = 1_000_000_000;
 
@@ -26,8 +29,36 @@ pub struct Gateway {
     pub core: Core,
     pub address: SocketAddr,
     pub control: Control,
-    folder: PathBuf,
-    generation: AtomicU64,
+    /// Parent of the journal folders.
+    pub folder: PathBuf,
+}
+
+/// What a gateway is started with.
+pub struct Setup {
+    pub settings: serde_json::Value,
+    pub epoch: u64,
+    /// Parent of the journal folders; one of its own unless given.
+    pub folder: Option<PathBuf>,
+    /// A control plane that others use too.
+    pub books: Option<Control>,
+    pub listener: Option<TcpListener>,
+    /// Stand-ins of the inner servers, where the stand-in control plane will not do.
+    pub node_api: Option<SocketAddr>,
+    pub control: Option<SocketAddr>,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        let settings = serde_json::json!({});
+        Setup { settings, epoch: 1, folder: None, books: None, listener: None, node_api: None, control: None }
+    }
+}
+
+/// The name of a folder that no other test has.
+pub fn scratch_folder() -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("tollway-relay-{}-{number}", std::process::id()))
 }
 
 /// The text of key `number`.
@@ -64,22 +95,29 @@ impl Gateway {
 
     /// With settings of the core changed.
     pub fn with(snapshot: &SnapshotBuilder, settings: serde_json::Value) -> Gateway {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("tollway-relay-{}-{number}", std::process::id()));
-        let control = Control::start();
-        control.fund(id(1), BALANCE_NANO);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Gateway::launch(snapshot, Setup { settings, ..Setup::default() })
+    }
+
+    /// With whatever differs from the usual; account 1 has money if the control plane is the gateway's own.
+    pub fn launch(snapshot: &SnapshotBuilder, setup: Setup) -> Gateway {
+        let folder = setup.folder.unwrap_or_else(scratch_folder);
+        let control = setup.books.unwrap_or_else(|| {
+            let own = Control::start();
+            own.fund(id(1), BALANCE_NANO);
+            own
+        });
+        let listener = setup.listener.unwrap_or_else(|| TcpListener::bind("127.0.0.1:0").unwrap());
         let address = listener.local_addr().unwrap();
         let config = serde_json::json!({
-            "node": "node_01J00000000000000000000000", "epoch": 1, "journal_dir": folder.join("1"), "version": "0.1.0",
-            "listen_fds": [listener.into_raw_fd()], "pepper": "00".repeat(32), "node_api": control.address.to_string(),
-            "node_token": "t", "control": control.address.to_string(), "test_hooks": true, "settings": settings,
+            "node": "node_01J00000000000000000000000", "epoch": setup.epoch, "journal_dir": folder.join(setup.epoch.to_string()),
+            "version": "0.1.0", "listen_fds": [listener.into_raw_fd()], "pepper": "00".repeat(32),
+            "node_api": setup.node_api.unwrap_or(control.address).to_string(), "node_token": NODE_TOKEN,
+            "control": setup.control.unwrap_or(control.address).to_string(), "test_hooks": true, "settings": setup.settings,
         });
         let core = Core::new(config.to_string().as_bytes()).unwrap();
         core.apply(&snapshot.encode()).unwrap();
         core.start().unwrap();
-        Gateway { core, address, control, folder, generation: AtomicU64::new(snapshot.generation) }
+        Gateway { core, address, control, folder }
     }
 
     pub fn client(&self) -> Client {

@@ -32,6 +32,21 @@ pub struct Request {
     pub number: usize,
     pub head: String,
     pub body: String,
+    /// The body as it came; `body` shows bytes that are no UTF-8 as question marks.
+    pub bytes: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header line.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    /// The path of the request line.
+    pub fn path(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap()
+    }
 }
 
 pub struct Upstream {
@@ -132,10 +147,11 @@ fn serve(
 ) {
     socket.set_nodelay(true).unwrap();
     let mut rest = Vec::new();
-    while let Some((head, body)) = read_request(&mut socket, &mut rest) {
+    while let Some((head, bytes)) = read_request(&mut socket, &mut rest) {
         let request = {
             let mut seen = seen.lock().unwrap();
-            let request = Request { number: seen.len(), head, body };
+            let body = String::from_utf8_lossy(&bytes).into_owned();
+            let request = Request { number: seen.len(), head, body, bytes };
             seen.push(request.clone());
             request
         };
@@ -169,7 +185,7 @@ fn serve(
     }
 }
 
-fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>) -> Option<(String, String)> {
+pub fn read_request(socket: &mut impl Read, rest: &mut Vec<u8>) -> Option<(String, Vec<u8>)> {
     let mut page = [0; 16 << 10];
     loop {
         if let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -177,7 +193,7 @@ fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>) -> Option<(String, S
             let length: usize =
                 head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
             if rest.len() >= end + 4 + length {
-                let body = String::from_utf8_lossy(&rest[end + 4..end + 4 + length]).into_owned();
+                let body = rest[end + 4..end + 4 + length].to_vec();
                 rest.drain(..end + 4 + length);
                 return Some((head, body));
             }
