@@ -69,7 +69,7 @@ impl Connection {
         let mut waiting = self.inbuf.is_empty();
         self.timer.timer.set(now_ms + if waiting { settings.keepalive_ms } else { settings.client_head_ms });
         self.timer.timer.set_idle(waiting);
-        if waiting && self.shard.node.is_draining() {
+        if waiting && self.shard.node.is_idle_over() {
             return Err(Stop::Gone);
         }
         loop {

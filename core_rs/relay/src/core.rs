@@ -18,6 +18,9 @@ use tokio::sync::{mpsc, watch};
 
 /// How often a drain looks whether it is done.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
+/// A drain keeps idle connections so long: who is in the middle of sending would find it closed, and not know whether the request
+/// was taken. Busy clients come by within this time and are told `Connection: close`.
+const IDLE_GRACE: Duration = Duration::from_secs(1);
 /// What is cut at the end of a drain gets so long to say so.
 const CUT_GRACE: Duration = Duration::from_secs(2);
 /// Settled rows that the reporter holds in memory; the rest waits on disk.
@@ -100,14 +103,18 @@ impl Core {
     /// Stops accepting and waits until nothing runs any more, at most `timeout_ms`; what still runs then is told so and
     /// settled. True: everything came to its own end.
     pub fn drain(&self, timeout_ms: u64) -> bool {
+        let (began, within) = (Instant::now(), Duration::from_millis(timeout_ms));
         self.node.start_draining();
         self.enter(Phase::Drain);
-        if self.wait_for_end(Duration::from_millis(timeout_ms)) {
+        wait_until(IDLE_GRACE.min(within), || self.node.connections() == 0);
+        self.node.end_idle();
+        self.enter(Phase::CloseIdle);
+        if wait_until(within.saturating_sub(began.elapsed()), || self.node.in_flight() == 0) {
             return true;
         }
         self.node.cut_short.store(true, Ordering::Relaxed);
         self.enter(Phase::Cut);
-        self.wait_for_end(CUT_GRACE);
+        wait_until(CUT_GRACE, || self.node.in_flight() == 0);
         false
     }
 
@@ -121,19 +128,6 @@ impl Core {
         }
     }
 
-    fn wait_for_end(&self, within: Duration) -> bool {
-        let started = Instant::now();
-        loop {
-            if self.node.in_flight() == 0 {
-                return true;
-            }
-            if started.elapsed() >= within {
-                return false;
-            }
-            std::thread::sleep(DRAIN_POLL);
-        }
-    }
-
     /// Ends the threads; what still runs is voided. The journal is reported as far as the control plane answers.
     pub fn stop(&self) {
         self.enter(Phase::Stop);
@@ -143,6 +137,19 @@ impl Core {
         }
         let _ = running.link_stop.send(true);
         let _ = running.link.join();
+    }
+}
+
+fn wait_until(within: Duration, done: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    loop {
+        if done() {
+            return true;
+        }
+        if started.elapsed() >= within {
+            return false;
+        }
+        std::thread::sleep(DRAIN_POLL);
     }
 }
 

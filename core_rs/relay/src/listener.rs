@@ -25,8 +25,10 @@ const SWEEPS_PER_POOL_SWEEP: u32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serve,
-    /// Accept nothing more; let what runs run; close what idles.
+    /// Accept nothing more; let what runs run; whoever comes on a kept connection is answered and told that it closes.
     Drain,
+    /// Close what idles.
+    CloseIdle,
     /// The drain time is over.
     Cut,
     Stop,
@@ -93,8 +95,8 @@ async fn serve(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut phase: w
     loop {
         let now = *phase.borrow_and_update();
         match now {
-            Phase::Serve => {}
-            Phase::Drain => shard.timers.fire_idle(),
+            Phase::Serve | Phase::Drain => {}
+            Phase::CloseIdle => shard.timers.fire_idle(),
             Phase::Cut => shard.timers.fire_all(),
             Phase::Stop => break,
         }

@@ -32,6 +32,8 @@ pub(crate) struct Node {
     hasher: Hmac<Sha256>,
     pub(crate) tls: Arc<rustls::ClientConfig>,
     draining: AtomicBool,
+    /// Connections that wait for a next request are not kept any longer.
+    idle_over: AtomicBool,
     /// The drain time is over: what still runs is ended with an error event.
     pub(crate) cut_short: AtomicBool,
     pub(crate) link_up: AtomicBool,
@@ -70,6 +72,7 @@ impl Node {
             hasher,
             tls,
             draining: AtomicBool::new(false),
+            idle_over: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
             link_up: AtomicBool::new(false),
             journal_unacked: AtomicU64::new(0),
@@ -124,6 +127,14 @@ impl Node {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_idle_over(&self) -> bool {
+        self.idle_over.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_idle(&self) {
+        self.idle_over.store(true, Ordering::Relaxed);
+    }
+
     /// An account has got its first lease of this process: from now on its books are reported.
     pub(crate) fn leased(&self, account: &Arc<AccountLive>) {
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,6 +177,10 @@ impl Node {
 
     pub(crate) fn in_flight(&self) -> u64 {
         self.counters.iter().map(|c| c.in_flight.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+    }
+
+    pub(crate) fn connections(&self) -> u64 {
+        self.counters.iter().map(|c| c.connections.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 
     /// The status of `ARCHITECTURE.md`, as JSON.

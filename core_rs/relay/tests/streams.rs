@@ -4,7 +4,7 @@
 mod support;
 
 use support::upstream::{LAST, framed, json, stream_head};
-use support::{Act, DONE, Gateway, HELLO_STREAM, KEY, Upstream, basic, chunk, completion, finish, usage_event};
+use support::{Act, DONE, Gateway, HELLO, HELLO_STREAM, KEY, Upstream, basic, chunk, completion, finish, usage_event};
 use tollway_policy::testing::{ModelSpec, UpstreamSpec};
 
 /// A good stream: head, two words, finish, usage, DONE, end.
@@ -258,6 +258,25 @@ fn upstream_connections_are_used_again_after_streams() {
         assert!(client.call("POST", "/v1/chat/completions", KEY, HELLO_STREAM).whole);
     }
     assert_eq!(gateway.status()["counters"]["upstream_connects_total"], 1);
+}
+
+#[test]
+fn a_drain_answers_who_comes_on_a_kept_connection_once_more() {
+    let upstream = Upstream::answering(json(200, &completion(1, 1)));
+    let gateway = Gateway::start(&basic(upstream.address));
+    let (mut busy, mut idle) = (gateway.client(), gateway.client());
+    for client in [&mut busy, &mut idle] {
+        assert_eq!(client.call("POST", "/v1/chat/completions", KEY, HELLO).status, 200);
+    }
+    std::thread::scope(|scope| {
+        let drained = scope.spawn(|| gateway.core.drain(20_000));
+        gateway.wait("the drain", |status| status["draining"] == true);
+        let response = busy.call("POST", "/v1/chat/completions", KEY, HELLO);
+        assert_eq!((response.status, response.header("connection")), (200, Some("close")));
+        assert!(busy.is_closed());
+        assert!(idle.is_closed(), "nobody came, and the drain goes on");
+        assert!(drained.join().unwrap());
+    });
 }
 
 #[test]

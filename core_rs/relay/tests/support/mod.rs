@@ -135,9 +135,13 @@ impl Gateway {
 
     /// Waits until no request runs: an answer is read before its task has quite ended.
     pub fn wait_idle(&self) {
+        self.wait("no request to run", |status| status["in_flight"] == 0);
+    }
+
+    pub fn wait(&self, what: &str, wished: impl Fn(&serde_json::Value) -> bool) {
         let begun = std::time::Instant::now();
-        while self.status()["in_flight"] != 0 {
-            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "a request never ended: {}", self.status());
+        while !wished(&self.status()) {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "waited for {what}: {}", self.status());
             std::thread::yield_now();
         }
     }
