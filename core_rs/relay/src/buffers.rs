@@ -15,7 +15,7 @@ const SMALL_KEPT_MAX: usize = 8 << 10;
 
 /// Bodies up to this size are read into buffers that are kept: a fresh one of a hundred kilobytes costs its page faults every time.
 const BIG: usize = 256 << 10;
-const BIGS_MAX: usize = 16;
+const BIGS_MAX: usize = 64;
 
 /// The pool of one core thread.
 #[derive(Default)]
