@@ -8,6 +8,7 @@ use crate::posting::{CLIENT_GONE, Posting};
 use crate::socket::Watch;
 use crate::upstream::{Side, or_default};
 use tollway_policy::admission::Endpoint;
+use tollway_policy::money::Counts;
 use tollway_policy::refusal::{Code, Refusal};
 use tollway_policy::settlement::Outcome;
 use tollway_wire::response::ResponseFraming;
@@ -22,15 +23,28 @@ pub(crate) struct Facts {
     pub(crate) input_text_bytes: u64,
     pub(crate) images: u64,
     pub(crate) characters: u64,
+    /// How long the sound of a request lasts, as far as its bytes tell; for answers that do not state it.
+    pub(crate) milliseconds_estimate: u64,
     /// The usage event was asked for by us, not by the client.
     pub(crate) withhold_usage: bool,
 }
 
 impl Facts {
-    /// The units that no usage reports, for an answer of which `images` were seen.
-    pub(crate) fn outcome(&self, images: u64) -> Outcome {
-        let images = if self.endpoint == Endpoint::Images && images == 0 { self.images } else { images };
-        Outcome { input_text_bytes: self.input_text_bytes, images, characters: self.characters, ..Outcome::default() }
+    /// An answer's usage and the units that no usage reports; `images` were seen in it.
+    pub(crate) fn outcome(&self, usage: Option<Counts>, images: u64) -> Outcome {
+        Outcome {
+            usage,
+            input_text_bytes: self.input_text_bytes,
+            images: if self.endpoint == Endpoint::Images && images == 0 { self.images } else { images },
+            characters: self.characters,
+            milliseconds: if usage.is_none() { self.milliseconds_estimate } else { 0 },
+            ..Outcome::default()
+        }
+    }
+
+    /// Output text in so many bytes of a large answer that was not read. Only chats and completions write any.
+    fn unread_output_bytes(&self, delivered: u64) -> u64 {
+        if matches!(self.endpoint, Endpoint::Chat | Endpoint::Completions) { delivered } else { 0 }
     }
 }
 
@@ -82,10 +96,9 @@ pub(crate) async fn whole(
 ) -> Next {
     let body = &whole.payload[whole.start..];
     let outcome = Outcome {
-        usage: whole.answer.usage,
         delivered_any: true,
         delivered_output_bytes: whole.answer.output_text_bytes,
-        ..facts.outcome(whole.answer.images)
+        ..facts.outcome(whole.answer.usage, whole.answer.images)
     };
     posting.status = whole.facts.status;
     posting.code = "";
@@ -172,7 +185,12 @@ pub(crate) async fn large(
             break Err(failure);
         }
     };
-    let outcome = Outcome { usage: tail.usage(), delivered_any: true, delivered_output_bytes: 0, ..facts.outcome(0) };
+    // Without usage the whole body counts as text: most of it is, and what is not is little.
+    let outcome = Outcome {
+        delivered_any: true,
+        delivered_output_bytes: facts.unread_output_bytes(tail.seen),
+        ..facts.outcome(tail.usage(), 0)
+    };
     match ended {
         Ok(()) => posting.code = "",
         Err(ReadFailure::Gone) => (posting.status, posting.code) = (CLIENT_GONE, "client_gone"),
@@ -214,24 +232,29 @@ async fn write_part(
 
 /// The last bytes of a large answer.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+struct Tail {
+    bytes: Vec<u8>,
+    /// Of the whole answer so far.
+    seen: u64,
+}
 
 impl Tail {
     fn take(&mut self, part: &[u8]) {
+        self.seen += part.len() as u64;
         if part.len() >= TAIL_BYTES {
-            self.0.clear();
-            self.0.extend_from_slice(&part[part.len() - TAIL_BYTES..]);
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&part[part.len() - TAIL_BYTES..]);
             return;
         }
-        let excess = (self.0.len() + part.len()).saturating_sub(TAIL_BYTES);
-        self.0.drain(..excess);
-        self.0.extend_from_slice(part);
+        let excess = (self.bytes.len() + part.len()).saturating_sub(TAIL_BYTES);
+        self.bytes.drain(..excess);
+        self.bytes.extend_from_slice(part);
     }
 
     /// The last `"usage"` object, if it lies whole in the tail. Where a provider reports it first, the counting rule takes over.
-    fn usage(&self) -> Option<tollway_policy::money::Counts> {
-        let at = memchr::memmem::rfind(&self.0, b"\"usage\"")? + b"\"usage\"".len();
-        let rest = self.0[at..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    fn usage(&self) -> Option<Counts> {
+        let at = memchr::memmem::rfind(&self.bytes, b"\"usage\"")? + b"\"usage\"".len();
+        let rest = self.bytes[at..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
         let end = object_end(rest)?;
         usage::counts(&rest[..end])
     }

@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     pub(crate) unread: Unread,
     /// Something of the current answer has been written: no other answer can follow.
     pub(crate) began: bool,
+    /// The request is a HEAD: its answer has no body, whatever its head says.
+    pub(crate) answers_head: bool,
 }
 
 /// What happens to the connection after a request.
@@ -64,6 +66,7 @@ impl Connection {
         let shard = self.shard.clone();
         let settings = &shard.node.config.settings;
         self.began = false;
+        self.answers_head = false;
         self.unread = Unread::None;
         let now_ms = self.shard.coarse_ms();
         let mut waiting = self.inbuf.is_empty();
@@ -108,7 +111,7 @@ impl Connection {
             head.extend_from_slice(b"connection: close\r\n");
         }
         head.extend_from_slice(b"\r\n");
-        let written = self.write(&[&head, body]).await;
+        let written = self.write(&[&head, if self.answers_head { b"" } else { body }]).await;
         self.shard.buffers.give_small(head);
         if written.is_err() { Next::Close } else { self.after_answer(keep).await }
     }
@@ -119,6 +122,10 @@ impl Connection {
         let keep = exchange.keep_alive && refusal.code != Code::BadFraming && self.unread.can_be_skipped();
         let mut out = self.shard.buffers.small();
         tollway_wire::error::response(&mut out, refusal, exchange.id_text.as_bytes(), keep, &exchange.extra);
+        if self.answers_head {
+            let head_ends = memchr::memmem::find(&out, b"\r\n\r\n").map_or(out.len(), |at| at + 4);
+            out.truncate(head_ends);
+        }
         let written = self.write(&[&out]).await;
         self.shard.buffers.give_small(out);
         if written.is_err() { Next::Close } else { self.after_answer(keep).await }

@@ -137,6 +137,7 @@ async fn relay(c: &mut Connection, forward: &[u8], admitted: Admitted, exchange:
         input_text_bytes: parsed.input_text_bytes(),
         images: parsed.images(),
         characters: parsed.characters(),
+        milliseconds_estimate: parsed.milliseconds_estimate(target.endpoint),
         withhold_usage: add_usage,
     };
     // The request is out: its bytes are not needed while the answer runs.

@@ -31,6 +31,11 @@ impl ShortText {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length as usize]
     }
+
+    /// Visible ASCII, hence text.
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
 }
 
 pub(crate) struct Exchange {

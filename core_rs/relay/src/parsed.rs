@@ -7,6 +7,9 @@ use tollway_wire::multipart::{self, MultipartFacts};
 use tollway_wire::path::BodyKind;
 use tollway_wire::request::{self, Facts, IncludeUsage, Plan};
 
+/// Sound at 128 kbit/s, for durations that no answer states.
+const BYTES_PER_MILLISECOND: u64 = 16;
+
 /// Where a request goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
@@ -94,6 +97,14 @@ impl Parsed {
         match self {
             Parsed::Json(facts) => facts.characters,
             Parsed::Form(_) => 0,
+        }
+    }
+
+    /// How long a form's sound lasts if it is an ordinary MP3. Where the answer states no duration this is charged, marked as an estimate.
+    pub(crate) fn milliseconds_estimate(&self, endpoint: Endpoint) -> u64 {
+        match self {
+            Parsed::Form(facts) if endpoint == Endpoint::Audio => facts.file_bytes.div_ceil(BYTES_PER_MILLISECOND),
+            _ => 0,
         }
     }
 

@@ -131,7 +131,8 @@ impl Posting {
     /// Charges what was delivered and writes the SETTLE. To be called before the client gets the last bytes. Returns the charge.
     pub(crate) fn settle(&mut self, outcome: &Outcome) -> i64 {
         let Some(hold) = self.hold.take() else { return 0 };
-        let (counts, estimated) = settlement::counts(outcome, self.model.bytes_per_token_milli);
+        let (counts, tokens_estimated) = settlement::counts(outcome, self.model.bytes_per_token_milli);
+        let estimated = tokens_estimated || (counts.milliseconds > 0 && outcome.milliseconds > 0);
         let terms = Terms::of(&hold);
         let settled = hold.settle(&counts);
         let figures = Figures {
@@ -182,7 +183,7 @@ impl Posting {
             total_us: now_ns.saturating_sub(self.started_ns) / 1_000,
             ending: figures.ending,
             code: self.code,
-            client_request_id: self.client_id.as_bytes(),
+            client_request_id: self.client_id.as_str(),
         };
         self.shard.writer.write(kind, self.intent_in, &row)
     }

@@ -31,6 +31,7 @@ pub(crate) async fn serve(shard: Rc<Shard>, client: TcpStream, address: IpAddr) 
         consumed: 0,
         unread: Unread::None,
         began: false,
+        answers_head: false,
     };
     while connection.guarded_request().await == Next::Keep {}
     connection.shard.buffers.give_page(std::mem::take(&mut connection.inbuf));
@@ -94,6 +95,7 @@ impl Connection {
     }
 
     async fn dispatch(&mut self, head: &RequestHead, forward: &[u8]) -> Next {
+        self.answers_head = head.method == Method::Head;
         let keep_alive = head.keep_alive && !self.shard.node.is_draining();
         let client_id = head.client_request_id.map(|span| span.of(&self.inbuf));
         let mut exchange = Exchange::new(&self.shard, client_id, keep_alive);

@@ -270,10 +270,9 @@ impl Stream {
     fn outcome(&self, facts: &Facts) -> Outcome {
         let delivered = self.observer.output_text_bytes();
         Outcome {
-            usage: self.observer.usage(),
             delivered_any: delivered > 0 || self.observer.usage().is_some() || self.observer.finished(),
             delivered_output_bytes: delivered,
-            ..facts.outcome(self.observer.images())
+            ..facts.outcome(self.observer.usage(), self.observer.images())
         }
     }
 

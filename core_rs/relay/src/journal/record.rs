@@ -66,7 +66,7 @@ pub(crate) struct Row<'a> {
     pub(crate) total_us: u64,
     pub(crate) ending: Ending,
     pub(crate) code: &'a str,
-    pub(crate) client_request_id: &'a [u8],
+    pub(crate) client_request_id: &'a str,
 }
 
 /// The fields that the node itself needs of a reported row.
@@ -113,8 +113,8 @@ impl Row<'_> {
         for id in [self.request_id, self.account, self.key] {
             bin(out, &id.0);
         }
-        text(out, self.model.as_bytes());
-        text(out, self.upstream.as_bytes());
+        text(out, self.model);
+        text(out, self.upstream);
         uint(out, u64::from(self.endpoint));
         uint(out, u64::from(self.status));
         flag(out, self.stream);
@@ -140,7 +140,7 @@ impl Row<'_> {
             uint(out, n);
         }
         uint(out, u64::from(self.ending as u8));
-        text(out, self.code.as_bytes());
+        text(out, self.code);
         text(out, self.client_request_id);
     }
 }
@@ -169,15 +169,11 @@ fn bin(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// A string; what is not UTF-8 or too long is cut at the last whole character.
-fn text(out: &mut Vec<u8>, bytes: &[u8]) {
-    let bytes = &bytes[..bytes.len().min(TEXT_BYTES_MAX)];
-    let valid = match std::str::from_utf8(bytes) {
-        Ok(text) => text.as_bytes(),
-        Err(error) => &bytes[..error.valid_up_to()],
-    };
-    out.extend_from_slice(&[0xd9, valid.len() as u8]);
-    out.extend_from_slice(valid);
+/// A string; one that is too long is cut at its last whole character.
+fn text(out: &mut Vec<u8>, text: &str) {
+    let kept = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+    out.extend_from_slice(&[0xd9, kept.len() as u8]);
+    out.extend_from_slice(kept.as_bytes());
 }
 
 fn flag(out: &mut Vec<u8>, value: bool) {

@@ -50,7 +50,7 @@ fn row(seq: u64, charge_nano: i64, ending: Ending) -> Row<'static> {
         total_us: 400,
         ending,
         code: "",
-        client_request_id: b"abc",
+        client_request_id: "abc",
     }
 }
 
