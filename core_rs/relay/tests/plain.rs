@@ -204,7 +204,9 @@ fn a_large_answer_that_breaks_off_is_aborted_and_never_looks_whole() {
     let gateway = Gateway::start(&basic(upstream.address));
     let response = gateway.chat(HELLO);
     assert!(!response.whole);
-    assert_eq!(gateway.control.rows(1)[0].code, "upstream_error");
+    let row = &gateway.control.rows(1)[0];
+    assert_eq!((row.code.as_str(), row.estimated), ("upstream_error", true));
+    assert!(row.tokens[4] >= 300_000 / 4, "what was delivered is charged: {:?}", row.tokens);
 }
 
 #[test]

@@ -171,7 +171,11 @@ fn bin(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// A string; one that is too long is cut at its last whole character.
 fn text(out: &mut Vec<u8>, text: &str) {
-    let kept = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1; // `floor_char_boundary` is younger than the oldest compiler that we promise
+    }
+    let kept = &text[..end];
     out.extend_from_slice(&[0xd9, kept.len() as u8]);
     out.extend_from_slice(kept.as_bytes());
 }
