@@ -11,7 +11,16 @@ from tollway.db.migrations.initial.types import JSON_DOCUMENT
 
 
 def create() -> None:
-    """Create the tables with their indexes."""
+    """Create the tables with their indexes, referred-to tables first."""
+    _groups()
+    _models()
+    _upstreams()
+    _credentials()
+    _prices()
+    _routes()
+
+
+def _groups() -> None:
     op.create_table(
         "groups",
         sa.Column("name", sa.Text(), nullable=False),
@@ -31,6 +40,9 @@ def create() -> None:
         sa.CheckConstraint("tpm > 0", name=op.f("ck_groups_tpm")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_groups")),
     )
+
+
+def _models() -> None:
     op.create_table(
         "models",
         sa.Column("name", sa.Text(), nullable=False),
@@ -65,6 +77,9 @@ def create() -> None:
         sa.CheckConstraint("tpm > 0", name=op.f("ck_models_tpm")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_models")),
     )
+
+
+def _upstreams() -> None:
     op.create_table(
         "upstreams",
         sa.Column("name", sa.Text(), nullable=False),
@@ -90,6 +105,9 @@ def create() -> None:
         sa.CheckConstraint("tpm > 0", name=op.f("ck_upstreams_tpm")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_upstreams")),
     )
+
+
+def _credentials() -> None:
     op.create_table(
         "credentials",
         sa.Column("id", sa.Text(), nullable=False),
@@ -103,6 +121,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credentials")),
     )
     op.create_index(op.f("ix_credentials_upstream_name"), "credentials", ["upstream_name"], unique=False)
+
+
+def _prices() -> None:
     op.create_table(
         "prices",
         sa.Column("id", sa.Text(), nullable=False),
@@ -141,6 +162,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prices")),
         sa.UniqueConstraint("model_name", "valid_from", name=op.f("uq_prices_model_name_valid_from")),
     )
+
+
+def _routes() -> None:
     op.create_table(
         "routes",
         sa.Column("model_name", sa.Text(), nullable=False),

@@ -9,7 +9,12 @@ from tollway.db.migrations.initial.types import JSON_DOCUMENT
 
 
 def create() -> None:
-    """Create the tables with their indexes."""
+    """Create the tables with their indexes, referred-to tables first."""
+    _keys()
+    _key_budgets()
+
+
+def _keys() -> None:
     op.create_table(
         "keys",
         sa.Column("id", sa.Text(), nullable=False),
@@ -41,6 +46,9 @@ def create() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_keys_digest")),
     )
     op.create_index("ix_keys_account_id", "keys", ["account_id", "id"], unique=False)
+
+
+def _key_budgets() -> None:
     op.create_table(
         "key_budgets",
         sa.Column("key_id", sa.Text(), nullable=False),

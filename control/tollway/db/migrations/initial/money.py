@@ -9,7 +9,16 @@ from tollway.db.migrations.initial.types import BIG_SERIAL
 
 
 def create() -> None:
-    """Create the tables with their indexes."""
+    """Create the tables with their indexes, referred-to tables first."""
+    _lease_grants()
+    _transfers()
+    _entries()
+    _redemption_codes()
+    _wallets()
+    _leases()
+
+
+def _lease_grants() -> None:
     op.create_table(
         "lease_grants",
         sa.Column("node_id", sa.Text(), nullable=False),
@@ -21,6 +30,9 @@ def create() -> None:
         sa.CheckConstraint("granted_nano >= 0", name=op.f("ck_lease_grants_granted")),
         sa.PrimaryKeyConstraint("node_id", "epoch", "seq", name=op.f("pk_lease_grants")),
     )
+
+
+def _transfers() -> None:
     op.create_table(
         "transfers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -38,6 +50,9 @@ def create() -> None:
     )
     op.create_index("ix_transfers_account_id", "transfers", ["account_id", "created_at"], unique=False)
     op.create_index(op.f("ix_transfers_request_id"), "transfers", ["request_id"], unique=False)
+
+
+def _entries() -> None:
     op.create_table(
         "entries",
         sa.Column("id", BIG_SERIAL, nullable=False),
@@ -52,6 +67,9 @@ def create() -> None:
     )
     op.create_index("ix_entries_account", "entries", ["account", "id"], unique=False)
     op.create_index(op.f("ix_entries_transfer_id"), "entries", ["transfer_id"], unique=False)
+
+
+def _redemption_codes() -> None:
     op.create_table(
         "redemption_codes",
         sa.Column("id", sa.Text(), nullable=False),
@@ -70,6 +88,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_redemption_codes")),
         sa.UniqueConstraint("digest", name=op.f("uq_redemption_codes_digest")),
     )
+
+
+def _wallets() -> None:
     op.create_table(
         "wallets",
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -86,6 +107,9 @@ def create() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_wallets_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_wallets")),
     )
+
+
+def _leases() -> None:
     op.create_table(
         "leases",
         sa.Column("node_id", sa.Text(), nullable=False),

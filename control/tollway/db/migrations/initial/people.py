@@ -11,7 +11,16 @@ from tollway.db.migrations.initial.types import JSON_DOCUMENT
 
 
 def create() -> None:
-    """Create the tables with their indexes."""
+    """Create the tables with their indexes, referred-to tables first."""
+    _setup()
+    _users()
+    _accounts()
+    _sessions()
+    _memberships()
+    _tokens()
+
+
+def _setup() -> None:
     op.create_table(
         "setup",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -22,6 +31,9 @@ def create() -> None:
         sa.CheckConstraint("id = 1", name=op.f("ck_setup_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_setup")),
     )
+
+
+def _users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.Text(), nullable=False),
@@ -39,6 +51,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
     )
+
+
+def _accounts() -> None:
     op.create_table(
         "accounts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -62,6 +77,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
     )
     op.create_index(op.f("ix_accounts_group_name"), "accounts", ["group_name"], unique=False)
+
+
+def _sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("id", sa.LargeBinary(), nullable=False),
@@ -76,6 +94,9 @@ def create() -> None:
     )
     op.create_index(op.f("ix_sessions_expires_at"), "sessions", ["expires_at"], unique=False)
     op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False)
+
+
+def _memberships() -> None:
     op.create_table(
         "memberships",
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -97,6 +118,9 @@ def create() -> None:
         postgresql_where=sa.text("personal"),
     )
     op.create_index(op.f("ix_memberships_user_id"), "memberships", ["user_id"], unique=False)
+
+
+def _tokens() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", sa.Text(), nullable=False),

@@ -11,7 +11,16 @@ from tollway.db.migrations.initial.types import BIG_SERIAL, JSON_DOCUMENT
 
 
 def create() -> None:
-    """Create the tables with their indexes."""
+    """Create the tables with their indexes, referred-to tables first."""
+    _audit()
+    _changes()
+    _idempotency()
+    _nodes()
+    _revision()
+    _settings()
+
+
+def _audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", BIG_SERIAL, nullable=False),
@@ -29,6 +38,9 @@ def create() -> None:
         sa.UniqueConstraint("hash", name=op.f("uq_audit_hash")),
     )
     op.create_index("ix_audit_object", "audit", ["object", "id"], unique=False)
+
+
+def _changes() -> None:
     op.create_table(
         "changes",
         sa.Column("id", BIG_SERIAL, nullable=False),
@@ -40,6 +52,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
     )
     op.create_index(op.f("ix_changes_generation"), "changes", ["generation"], unique=False)
+
+
+def _idempotency() -> None:
     op.create_table(
         "idempotency",
         sa.Column("caller", sa.Text(), nullable=False),
@@ -52,6 +67,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("caller", "path", "key", name=op.f("pk_idempotency")),
     )
     op.create_index(op.f("ix_idempotency_created_at"), "idempotency", ["created_at"], unique=False)
+
+
+def _nodes() -> None:
     op.create_table(
         "nodes",
         sa.Column("id", sa.Text(), nullable=False),
@@ -66,6 +84,9 @@ def create() -> None:
         sa.PrimaryKeyConstraint("id", "epoch", name=op.f("pk_nodes")),
     )
     op.create_index("ix_nodes_last_seen_at", "nodes", ["last_seen_at"], unique=False)
+
+
+def _revision() -> None:
     op.create_table(
         "revision",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -73,6 +94,9 @@ def create() -> None:
         sa.CheckConstraint("id = 1", name=op.f("ck_revision_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revision")),
     )
+
+
+def _settings() -> None:
     op.create_table(
         "settings",
         sa.Column("name", sa.Text(), nullable=False),

@@ -7,7 +7,13 @@ from alembic import op
 
 
 def create() -> None:
-    """Create the tables with their indexes."""
+    """Create the tables with their indexes, referred-to tables first."""
+    _attempts()
+    _requests()
+    _usage_hours()
+
+
+def _attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("node_id", sa.Text(), nullable=False),
@@ -22,6 +28,9 @@ def create() -> None:
         sa.Column("cost_nano", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("node_id", "epoch", "seq", "n", name=op.f("pk_attempts")),
     )
+
+
+def _requests() -> None:
     op.create_table(
         "requests",
         sa.Column("node_id", sa.Text(), nullable=False),
@@ -78,6 +87,9 @@ def create() -> None:
     op.create_index("ix_requests_key_id", "requests", ["key_id", "started_at"], unique=False)
     op.create_index(op.f("ix_requests_request_id"), "requests", ["request_id"], unique=False)
     op.create_index("ix_requests_started_at", "requests", ["started_at"], unique=False)
+
+
+def _usage_hours() -> None:
     op.create_table(
         "usage_hours",
         sa.Column("account_id", sa.Text(), nullable=False),
