@@ -14,7 +14,7 @@ from tollway.ledger.leases import Grant, close_epoch, grant_lease, note_held, re
 from tollway.ledger.rows import SettleRow
 from tollway.ledger.settle import settle_batch
 from tollway.ledger.transfers import deposit, open_wallet, withdraw
-from tollway.ledger.wallet import WalletState, ask_back, wallet_state
+from tollway.ledger.wallet import WalletState, ask_back, wallet_state, wallet_states
 
 __all__ = [
     "Finding",
@@ -32,5 +32,6 @@ __all__ = [
     "settle_batch",
     "take_recalls",
     "wallet_state",
+    "wallet_states",
     "withdraw",
 ]

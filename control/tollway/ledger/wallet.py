@@ -6,10 +6,11 @@ available + held + spent = deposits - withdrawals at any moment; at rest held is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 
 from tollway.db.engine import Database, ReadTx
 from tollway.db.tables import LeaseRow, WalletRow
@@ -31,18 +32,37 @@ class WalletState(msgspec.Struct, frozen=True):
     lying: int
 
 
+async def wallet_states(tx: ReadTx, account_ids: Sequence[str]) -> dict[str, WalletState]:
+    """The wallets of some accounts, in one question; an account without a wallet is left out."""
+    # What a node last said may be older than what it has settled since: it cannot hold more than it has.
+    rest = LeaseRow.granted_nano - LeaseRow.posted_nano - LeaseRow.returned_nano
+    capped = case((LeaseRow.held_nano < rest, LeaseRow.held_nano), else_=rest)
+    holding = (
+        select(LeaseRow.account_id, func.sum(capped).label("held"))
+        .where(LeaseRow.account_id.in_(account_ids), LeaseRow.state.in_(("open", "suspect")))
+        .group_by(LeaseRow.account_id)
+        .subquery()
+    )
+    wanted = (
+        select(WalletRow, func.coalesce(holding.c.held, 0))
+        .outerjoin(holding, holding.c.account_id == WalletRow.account_id)
+        .where(WalletRow.account_id.in_(account_ids))
+    )
+    found = {}
+    for wallet, held_sum in await tx.session.execute(wanted):
+        held, total = int(held_sum), wallet.available_nano + wallet.escrow_nano
+        found[wallet.account_id] = WalletState(
+            total - held, held, wallet.spent_nano, wallet.deposited_nano, wallet.available_nano
+        )
+    return found
+
+
 async def wallet_state(tx: ReadTx, account_id: str) -> WalletState:
     """The wallet of an account. Raises NotFound when it has none."""
-    wallet = await tx.session.get(WalletRow, account_id)
-    if wallet is None:
+    found = await wallet_states(tx, [account_id])
+    if account_id not in found:
         raise NotFound("this account has no wallet")
-    mine = select(LeaseRow).where(LeaseRow.account_id == account_id, LeaseRow.state.in_(("open", "suspect")))
-    held = 0
-    for lease in await tx.session.scalars(mine):
-        # What a node last said may be older than what it has settled since: it cannot hold more than it has.
-        held += min(lease.held_nano, lease.granted_nano - lease.posted_nano - lease.returned_nano)
-    total = wallet.available_nano + wallet.escrow_nano
-    return WalletState(total - held, held, wallet.spent_nano, wallet.deposited_nano, wallet.available_nano)
+    return found[account_id]
 
 
 async def ask_back(db: Database, account_id: str, need_nano: int, wait_ms: int = ASK_BACK_MS_MAX) -> bool:
