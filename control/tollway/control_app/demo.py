@@ -24,7 +24,7 @@ from tollway.http.fields import ModelName
 from tollway.keys import service as keys
 from tollway.keys.schemas import KeyCreate
 from tollway.models import service as models
-from tollway.models.schemas import Kind, ModelCreate, PricesWish, RouteWish
+from tollway.models.schemas import Kind, Modality, ModelCreate, PricesWish, RouteWish
 from tollway.settings import Settings
 from tollway.upstreams import service as upstream_rules
 from tollway.upstreams.schemas import CredentialWish, Provider, UpstreamCreate, UpstreamPatch
@@ -37,11 +37,11 @@ SIMULATOR: Final = "simulator"
 PLAY_MONEY: Final = "10.00"
 _CALLER: Final = Caller("demo", "operator")
 _CHAT_PRICES: Final = {"input": "1.00", "output": "2.00"}
-# name, kind, prices: play prices, so that usage and wallet have something to show.
-_SIMULATED: Final[tuple[tuple[str, Kind, dict[str, str]], ...]] = (
-    ("sim-chat", "chat", _CHAT_PRICES),
-    ("sim-embed", "embedding", {"input": "0.10"}),
-    ("sim-image", "image", {"image": "0.01"}),
+# name, kind, what comes out, prices: play prices, so that usage and wallet have something to show.
+_SIMULATED: Final[tuple[tuple[str, Kind, Modality, dict[str, str]], ...]] = (
+    ("sim-chat", "chat", "text", _CHAT_PRICES),
+    ("sim-embed", "embedding", "embedding", {"input": "0.10"}),
+    ("sim-image", "image", "image", {"image": "0.01"}),
 )
 
 
@@ -76,15 +76,15 @@ async def seed_demo(db: Database, settings: Settings, *, simulator_url: str, ups
     secret = KeySecret(text.strip())
     async with db.write_tx() as tx:
         await _upstream(tx, vault, SIMULATOR, "simulator", simulator_url, "", allow_private_address=True)
-        for name, kind, prices in _SIMULATED:
-            await _model(tx, name, kind, prices, SIMULATOR)
+        for name, kind, output, prices in _SIMULATED:
+            await _model(tx, name, kind, output, prices, SIMULATOR)
         for offer in upstreams:
             private = offer.allow_private_address
             await _upstream(
                 tx, vault, offer.name, "openai", offer.base_url, offer.secret, allow_private_address=private
             )
             for model in offer.models:
-                await _model(tx, model.name, "chat", model.prices, offer.name)
+                await _model(tx, model.name, "chat", "text", model.prices, offer.name)
         account_id = await _account(tx)
         await _key(tx, vault, account_id, secret)
     return secret.reveal()
@@ -109,14 +109,17 @@ async def _upstream(
         await upstream_rules.change(tx, _CALLER, vault, name, UpstreamPatch(base_url=base_url), None)
 
 
-async def _model(tx: WriteTx, name: str, kind: Kind, prices: Mapping[str, str] | None, upstream: str) -> None:
+async def _model(
+    tx: WriteTx, name: str, kind: Kind, output: Modality, prices: Mapping[str, str] | None, upstream: str
+) -> None:
     try:
         msgspec.convert(name, ModelName)
     except msgspec.ValidationError:
         return  # a local server may call its models what no path of ours can carry
     row = await tx.session.get(ModelRow, name)
     if row is None or row.deleted_at is not None:
-        wish = ModelCreate(name=name, kind=kind, owned_by=upstream, routes=[RouteWish(upstream)])
+        routes = [RouteWish(upstream)]
+        wish = ModelCreate(name=name, kind=kind, output_modalities=[output], owned_by=upstream, routes=routes)
         wish.prices, wish.free = (msgspec.convert(prices, PricesWish), False) if prices else (None, True)
         await models.create(tx, _CALLER, wish)
 

@@ -1,8 +1,11 @@
 """What the demo can offer beside the simulated provider: upstreams this machine already has the keys or the server for.
 
 Decides how they are found (a key in the settings; Ollama answering on its usual port within OLLAMA_WAIT_MS) and that
-all are reached through their OpenAI-compatible endpoints. Prices are what the providers publish for these models; the
-demo charges play money, an operator sets prices anew.
+all are reached through their OpenAI-compatible endpoints.
+
+The prices of real providers' models below were written down by hand, are not fetched and may be out of date. They only
+let the demo take play money off a wallet: an operator must check each against the provider's own list and set it anew
+before charging anyone.
 """
 
 from __future__ import annotations

@@ -41,6 +41,9 @@ async def test_the_demo_is_seeded_once(api: Api) -> None:
     models = {row["name"]: row for row in (await api.get("/api/admin/models"))["data"]}
     assert set(models) == {"sim-chat", "sim-embed", "sim-image", "llama3.2:1b", "gpt"}
     assert models["sim-image"]["kind"] == "image"
+    comes_out = {name: row["output_modalities"] for name, row in models.items() if name.startswith("sim-")}
+    assert comes_out == {"sim-chat": ["text"], "sim-embed": ["embedding"], "sim-image": ["image"]}
+    assert all(row["input_modalities"] == ["text"] for row in models.values())
     assert (models["llama3.2:1b"]["free"], models["gpt"]["free"]) == (True, False)
     upstreams = {row["name"]: row for row in (await api.get("/api/admin/upstreams"))["data"]}
     assert upstreams["simulator"]["provider"] == "simulator"
