@@ -25,7 +25,7 @@ QUERY := $(MAKE)  # under this name it is not run by `make -n`
 PYTHON_PATHS := control tests bench scripts
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help build run dev test test-rust test-python lint format bench locust fuzz clean
+.PHONY: help build run dev test test-rust test-python soak lint format bench locust fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-rust: ## Run the Rust tests only (ARGS="-p tollway-wire")
 
 test-python: dev $(STAMPS)/npm ## Run the Python tests only (ARGS="tests/unit -k money")
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: dev ## Run the tests that have a long form at full length (minutes)
+	TOLLWAY_SOAK=1 $(BIN)/python -m pytest tests/integration/ledger tests/integration/snapshot $(ARGS)
 
 lint: dev ## Check format, lints, types, floors and the core's stub
 	cargo fmt --all --check

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.settles import settle_row
+from tests.support.soak import amount
 from tollway import ledger
 from tollway.db import Database, WriteTx
 from tollway.db.tables import AccountRow
@@ -173,7 +174,12 @@ def run(dsn: str, schedule: list[tuple[Any, ...]]) -> None:
     asyncio.run(main())
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
+@settings(
+    max_examples=amount(quick=30, long=500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
 @given(schedule=st.lists(STEPS, min_size=4, max_size=14))
 def test_money_is_neither_made_nor_lost_in_any_order(dsn: str, schedule: list[tuple[Any, ...]]) -> None:
     run(dsn, [("deposit", 500, False), *schedule])
