@@ -142,6 +142,7 @@ def test_requests_do_not_wait_for_python(own: Stack, tenant: Tenant) -> None:
         assert time.monotonic() - began < _HOLD_MS / 1000, "the load went on only after the lock was free"
         holder.join(20)
     assert [answer.status_code for answer in held] == [200]
+    assert held[0].json()["others_ran"] <= 1, "other threads ran Python in between"
     assert load.failures() == []
     during = [o for o in load.outcomes() if began < o.began < began + _HOLD_MS / 1000]
     assert max(o.ended - o.began for o in during) < 1.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hmac
 import logging
+import threading
 from dataclasses import dataclass, field
 
 from robyn import Request, Response, Robyn
@@ -22,8 +23,27 @@ from tollway.settings import Settings
 
 TOKEN_HEADER = "x-tollway-node-token"  # noqa: S105  # the name of a header
 HOLD_GIL_MS_MAX = 10_000
+WITNESS_MS = 10
 _JSON = "application/json"
 _log = logging.getLogger(__name__)
+
+
+class _Witness(threading.Thread):
+    """Counts how often another thread gets to run Python."""
+
+    def __init__(self) -> None:
+        super().__init__(name="witness", daemon=True)
+        self._stopped = threading.Event()
+        self._ran = 0
+
+    def run(self) -> None:
+        while not self._stopped.wait(WITNESS_MS / 1000):
+            self._ran += 1
+
+    def stop(self) -> int:
+        ran = self._ran
+        self._stopped.set()
+        return ran
 
 
 @dataclass(slots=True)
@@ -94,12 +114,14 @@ class NodeApi:
         return self._answer(202, encode({"draining": True}))
 
     async def hold_gil(self, request: Request) -> Response:
-        """Test hook: nobody in this process can run Python for `ms`."""
+        """Test hook: nobody in this process can run Python for `ms`; a thread that tries says how often it could."""
         text = request.query_params.get("ms", "") or ""
         if not text.isdigit() or int(text) > HOLD_GIL_MS_MAX:
             return self._answer(400, encode({"code": "bad_request", "message": f"ms: 0 to {HOLD_GIL_MS_MAX}"}))
+        witness = _Witness()
+        witness.start()
         ctypes.PyDLL(None).usleep(int(text) * 1000)  # PyDLL calls without releasing the GIL
-        return self._answer(200, encode({"held_ms": int(text)}))
+        return self._answer(200, encode({"held_ms": int(text), "others_ran": witness.stop()}))
 
     def _unauthorized(self, request: Request) -> Response | None:
         given = request.headers.get(TOKEN_HEADER) or ""
