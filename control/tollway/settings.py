@@ -57,7 +57,7 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_retry_ms: Annotated[int, _m("Pause before a lease is asked for again.", "ms", ge=1)] = 250
     lease_wait_ms: Annotated[int, _m("A request waits for a lease at most.", "ms", ge=1)] = 2_000
     report_ms: Annotated[int, _m("Settlements are reported at least this often.", "ms", ge=1)] = 200
-    report_rows_max: Annotated[int, _m("Settlements in one report.", "rows", ge=1, le=1024)] = 256
+    report_rows_max: Annotated[int, _m("Settlements in one report.", "rows", ge=1, le=1024)] = 512
     ca_file: Annotated[
         str, _m("More trusted certificates for upstreams (PEM); empty: the built-in roots only.", "path")
     ] = ""

@@ -110,7 +110,7 @@ impl Default for Settings {
             lease_wait_ms: 2_000,
             lease_queue_max: 1_024,
             report_ms: 200,
-            report_rows_max: 256,
+            report_rows_max: 512,
             journal_segments_max: 64,
             journal_segment_bytes: 4 << 20,
             resolve_ms: 30_000,

@@ -24,7 +24,7 @@ pub struct Answer {
     /// A top-level `error` that is an object or a text: a failure, whatever the status says.
     pub is_error: bool,
     pub usage: Option<Counts>,
-    /// UTF-8 bytes of text, reasoning and tool arguments.
+    /// UTF-8 bytes of text, reasoning and tool arguments; not counted where a usage states output.
     pub output_text_bytes: u64,
     /// Images in `data`, at the images endpoints.
     pub images: u64,
@@ -40,11 +40,12 @@ pub fn counts(usage_object: &[u8]) -> Option<Counts> {
 /// Reads a whole answer in one checked pass.
 pub fn answer(body: &[u8], endpoint: Endpoint) -> Answer {
     let mut answer = Answer::default();
+    let mut choices = None;
     let read = json::check_utf8(body).and_then(|()| {
         let mut scanner = Scanner::new(body);
         scanner.whitespace();
         if scanner.kind()? == Kind::Object {
-            each_member(&mut scanner, |key, scanner| member(&mut answer, key, scanner, endpoint))?;
+            each_member(&mut scanner, |key, scanner| member(&mut answer, &mut choices, key, scanner, endpoint))?;
         } else {
             scanner.skip()?;
         }
@@ -53,10 +54,28 @@ pub fn answer(body: &[u8], endpoint: Endpoint) -> Answer {
     if read.is_err() {
         return Answer::default();
     }
+    // The text is only counted where no usage says what was written: nearly never.
+    let told = answer.usage.is_some_and(|usage| usage.output_tokens() > 0);
+    if let Some((start, end)) = choices.filter(|_| !told) {
+        let mut scanner = Scanner::new(body.get(start..end).unwrap_or_default());
+        let counted = each_object(&mut scanner, |scanner| {
+            answer.output_text_bytes += choice(scanner)?.text_bytes;
+            Ok(())
+        });
+        if counted.is_err() {
+            return Answer::default();
+        }
+    }
     Answer { valid_json: true, ..answer }
 }
 
-fn member(answer: &mut Answer, key: &[u8], scanner: &mut Scanner<'_>, endpoint: Endpoint) -> Result<()> {
+fn member(
+    answer: &mut Answer,
+    choices: &mut Option<(usize, usize)>,
+    key: &[u8],
+    scanner: &mut Scanner<'_>,
+    endpoint: Endpoint,
+) -> Result<()> {
     match key {
         b"error" => {
             answer.is_error = is_error_value(scanner)?;
@@ -66,10 +85,12 @@ fn member(answer: &mut Answer, key: &[u8], scanner: &mut Scanner<'_>, endpoint: 
             answer.usage = read(scanner, endpoint)?.or(answer.usage);
             Ok(())
         }
-        b"choices" => each_object(scanner, |scanner| {
-            answer.output_text_bytes += choice(scanner)?.text_bytes;
+        b"choices" => {
+            let start = scanner.position();
+            scanner.skip()?;
+            *choices = Some((start, scanner.position()));
             Ok(())
-        }),
+        }
         b"data" if endpoint == Endpoint::Images => each_object(scanner, |scanner| {
             answer.images += 1;
             scanner.skip()

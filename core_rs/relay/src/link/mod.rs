@@ -1,7 +1,7 @@
 //! The node's side of the conversation with the control plane: hello, lease, report.
 //!
 //! It runs on one thread of its own (`core-link`), so that nothing here ever delays a request. Leases are asked for when a
-//! request finds its wallet short; settled rows go out every `report_ms` or as soon as `report_rows_max` wait.
+//! request finds its wallet short; settled rows go out every `report_ms`, or at once while `report_rows_max` wait.
 //! What cannot be delivered stays in the journal: the control plane may be away for as long as the journal has room.
 
 mod http;

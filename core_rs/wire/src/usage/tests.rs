@@ -150,8 +150,12 @@ fn a_chat_answer() {
         "usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
     let answer = answer(body.as_bytes(), Endpoint::Chat);
     assert!(answer.valid_json && !answer.is_error);
-    assert_eq!(answer.output_text_bytes, 3 + 3 + 2 + 2);
+    assert_eq!(answer.output_text_bytes, 0, "the usage says it");
     assert_eq!(listed(&answer.usage.unwrap()), [("input", 3), ("output", 4)]);
+    for untold in [r#""completion_tokens":0"#, r#""other":4"#] {
+        let answer = super::answer(body.replace(r#""completion_tokens":4"#, untold).as_bytes(), Endpoint::Chat);
+        assert_eq!(answer.output_text_bytes, 3 + 3 + 2 + 2, "{untold}");
+    }
 }
 
 #[test]
