@@ -175,7 +175,7 @@ def run(dsn: str, schedule: list[tuple[Any, ...]]) -> None:
 
 
 @settings(
-    max_examples=amount(quick=30, long=500),
+    max_examples=amount(quick=30, long=150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     print_blob=True,
