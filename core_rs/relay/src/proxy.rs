@@ -48,14 +48,23 @@ async fn forward(
     let mut answer = match open(c, to, &request, head, &mut watch).await {
         Ok(answer) => answer,
         Err(Wait::ClientGone) => return Next::Close,
-        Err(_) => {
-            let message =
-                "The control plane does not answer at the moment. Calls to models go on. Retry in a few seconds.";
-            let refusal = Refusal { retry_after_s: Some(2), ..Refusal::new(Code::Overloaded, message) };
-            return c.refuse(exchange, &refusal).await;
-        }
+        Err(_) => return unavailable(c, head, exchange).await,
     };
     pass_on(c, &mut answer, exchange, &mut watch).await
+}
+
+/// What these paths answer while the inner server is away: RFC 9457, as the control API's own errors are.
+async fn unavailable(c: &mut Connection, head: &RequestHead, exchange: &Exchange) -> Next {
+    const BODY: &[u8] = br#"{"type":"/problems/unavailable","title":"Unavailable","status":503,"code":"unavailable","detail":"The control plane does not answer at the moment. Calls to models go on. Retry in a few seconds."}"#;
+    c.shard.counters.refuse(Code::Overloaded);
+    let body = if head.method == Method::Head { b"" } else { BODY };
+    let mut out = c.shard.buffers.small();
+    out.extend_from_slice(
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 2\r\n",
+    );
+    text_line(&mut out, "x-request-id", exchange.id_text.as_bytes());
+    number_line(&mut out, "content-length", body.len() as u64);
+    c.finish(exchange, out, body).await
 }
 
 /// The request as the inner server sees it: the caller's own headers, and who the caller is.
