@@ -135,6 +135,28 @@ impl Control {
         value
     }
 
+    /// Asserts that every nano is in the wallet, in a lease or charged (I1), and returns wallet, leases, charges.
+    pub fn balance(&self, account: Id, deposited: u64) -> (u64, i64, i64) {
+        self.with(|books| {
+            let wallet = books.wallets[&account.0];
+            let leased =
+                books.leased.iter().filter(|((_, of), _)| *of == account.0).map(|(_, nano)| *nano).sum::<i64>();
+            let charged =
+                books.rows.iter().filter(|row| row.account.as_slice() == account.0).map(|row| row.charge).sum();
+            assert_eq!(
+                wallet as i64 + leased + charged,
+                deposited as i64,
+                "wallet {wallet}, leased {leased}, charged {charged}"
+            );
+            assert!(
+                books.leased.values().all(|nano| *nano >= 0),
+                "more charged or returned than leased: {:?}",
+                books.leased
+            );
+            (wallet, leased, charged)
+        })
+    }
+
     /// Waits until the books are as wished.
     pub fn wait(&self, what: &str, wished: impl Fn(&Books) -> bool) {
         let (lock, changed) = &*self.books;
@@ -196,7 +218,7 @@ impl Books {
                 *self.leased.entry((report.epoch, account)).or_default() -= nano;
             }
         }
-        if report.r#final {
+        if report.r#final && !self.finals.contains(&report.epoch) {
             self.finals.push(report.epoch);
         }
         let recall = self.recall.remove(&report.epoch).unwrap_or_default();

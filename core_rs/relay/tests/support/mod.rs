@@ -54,6 +54,15 @@ impl Default for Setup {
     }
 }
 
+/// Looks until it is so; for what nobody tells.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// The name of a folder that no other test has.
 pub fn scratch_folder() -> PathBuf {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -138,12 +147,16 @@ impl Gateway {
         self.wait("no request to run", |status| status["in_flight"] == 0);
     }
 
+    /// Waits until the status is as wished.
     pub fn wait(&self, what: &str, wished: impl Fn(&serde_json::Value) -> bool) {
-        let begun = std::time::Instant::now();
-        while !wished(&self.status()) {
-            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "waited for {what}: {}", self.status());
-            std::thread::yield_now();
-        }
+        eventually(what, || wished(&self.status()));
+    }
+
+    /// Drains and stops; true: all came to its own end.
+    pub fn finish(&self) -> bool {
+        let drained = self.core.drain(20_000);
+        self.core.stop();
+        drained
     }
 
     pub fn status(&self) -> serde_json::Value {
