@@ -117,12 +117,10 @@ async fn open(
     socket.write_pieces(&[request], &c.timer.timer).await?;
     let (mut buffer, mut lines) = (Vec::new(), Vec::new());
     loop {
-        if fill_upstream(&mut socket, &c.shard.buffers, &mut buffer, &c.client, watch, &c.timer.timer).await? == 0 {
-            return Err(Wait::Io);
-        }
         match parse_proxied_response(&buffer, &mut lines) {
             Ok(Some(parsed)) if parsed.status / 100 == 1 => {
-                buffer.drain(..parsed.len as usize);
+                buffer.drain(..parsed.len as usize); // what follows an interim answer may be here already
+                continue;
             }
             Ok(Some(parsed)) => {
                 let parsed = if head.method == Method::Head { parsed.answering_head() } else { parsed };
@@ -131,6 +129,9 @@ async fn open(
             }
             Ok(None) if buffer.len() < crate::buffers::PAGE => {}
             _ => return Err(Wait::Io),
+        }
+        if fill_upstream(&mut socket, &c.shard.buffers, &mut buffer, &c.client, watch, &c.timer.timer).await? == 0 {
+            return Err(Wait::Io);
         }
     }
 }
@@ -148,7 +149,9 @@ async fn pass_on(c: &mut Connection, answer: &mut Answer, exchange: &Exchange, w
     let framing = answer.head.framing;
     match framing {
         ResponseFraming::Length(n) => number_line(&mut head, "content-length", n),
-        ResponseFraming::None => {}
+        // Without a length a client would wait for the connection's end; but to HEAD, and with these, 0 would be a lie.
+        ResponseFraming::None if c.answers_head || matches!(answer.head.status, 204 | 304) => {}
+        ResponseFraming::None => number_line(&mut head, "content-length", 0),
         _ => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     head.extend_from_slice(if exchange.keep_alive { b"\r\n" } else { b"connection: close\r\n\r\n" });

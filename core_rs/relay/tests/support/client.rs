@@ -105,6 +105,16 @@ impl Client {
         String::from_utf8_lossy(&self.rest).into_owned()
     }
 
+    /// The response, or None where the connection ended before its head.
+    pub fn answer(&mut self) -> Option<Response> {
+        while !self.rest.windows(4).any(|w| w == b"\r\n\r\n") {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.response())
+    }
+
     /// One whole response, or what came of it.
     pub fn response(&mut self) -> Response {
         let mut response = self.head_only();
@@ -118,7 +128,7 @@ impl Client {
             while self.rest.len() < length && self.fill() {}
             response.whole = self.rest.len() >= length;
             response.body = self.rest.drain(..length.min(self.rest.len())).collect();
-        } else if status != 204 {
+        } else if !matches!(status, 204 | 304) {
             while self.fill() {}
             response.body = std::mem::take(&mut self.rest);
         }
