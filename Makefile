@@ -25,7 +25,7 @@ QUERY := $(MAKE)  # under this name it is not run by `make -n`
 PYTHON_PATHS := control tests bench scripts
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-.PHONY: help build run dev test test-rust test-python soak lint format bench locust fuzz clean
+.PHONY: help build run dev test test-rust test-python soak lint format bench locust fuzz sanitize clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ locust: build .tools/locust/.stamp ## Drive a demo gateway with locust, without 
 
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (the first time builds cargo-fuzz into .tools)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(ARGS)
+
+sanitize: ## Run the tests of the journal's mapped memory under valgrind
+	@scripts/sanitize
 
 clean: ## Remove everything that was built (not .data)
 	rm -rf $(VENV) .tools target core_rs/*/fuzz/target tests/e2e/js/node_modules control/tollway/_core*.so
