@@ -1,4 +1,4 @@
-"""`make sanitize` where valgrind is installed: the mapped memory of the journal is the one place that Rust does not check."""
+"""`make sanitize` where valgrind is installed: the mapping of the journal is the one place that Rust does not check."""
 
 import shutil
 import subprocess
