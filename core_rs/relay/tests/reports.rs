@@ -53,6 +53,21 @@ fn a_drain_returns_the_lease_even_when_the_answer_to_it_is_lost() {
 }
 
 #[test]
+fn a_lease_that_could_not_be_returned_is_returned_later() {
+    let upstream = Upstream::answering(json(200, &completion(1_000, 100)));
+    let gateway = Gateway::start(&basic(upstream.address));
+    assert_eq!(gateway.chat(HELLO).status, 200);
+    gateway.control.rows(1);
+    gateway.control.with(|books| books.away = true);
+    assert!(gateway.core.drain(20_000));
+    let missed = gateway.control.with(|books| books.missed);
+    gateway.control.wait("it has tried", |books| books.missed >= missed + 3);
+    gateway.control.with(|books| books.away = false);
+    gateway.core.stop();
+    assert_eq!(gateway.control.balance(id(1), BALANCE_NANO), (BALANCE_NANO - PRICE_NANO as u64, 0, PRICE_NANO));
+}
+
+#[test]
 fn what_cannot_be_reported_at_the_end_is_left_to_the_successor() {
     let upstream = Upstream::answering(json(200, &completion(1_000, 100)));
     let control = Control::start();

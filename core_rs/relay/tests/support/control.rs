@@ -51,6 +51,8 @@ pub struct Books {
     pub returned: u64,
     pub finals: Vec<u64>,
     pub away: bool,
+    /// Reports that came while it was away.
+    pub missed: usize,
     /// So many answers are lost on the way, after the work was done.
     pub answers_to_lose: usize,
     /// Calls for a lease wait until this is false.
@@ -234,6 +236,9 @@ fn answer(mut socket: TcpStream, books: &(Mutex<Books>, Condvar)) {
         locked = books.1.wait_timeout_while(locked, PATIENCE, |books| books.hold_leases).unwrap().0;
     }
     if locked.away {
+        locked.missed += usize::from(path == "/internal/node/report");
+        drop(locked);
+        books.1.notify_all();
         return;
     }
     let reply = match path.as_str() {
