@@ -75,8 +75,10 @@ fn redirects_are_not_followed() {
     let target = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = target.local_addr().unwrap();
     for status in [300, 301, 302, 303, 304, 307, 308] {
+        let body = completion(1, 1); // as good an answer as any, but for its status
         let answer = format!(
-            "HTTP/1.1 {status} X\r\nLocation: http://{to}/v1/chat/completions\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n"
+            "HTTP/1.1 {status} X\r\nLocation: http://{to}/v1/chat/completions\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         );
         let upstream = Upstream::start(move |_| vec![Act::Send(answer.clone())]);
         let gateway = Gateway::start(&basic(upstream.address));

@@ -177,6 +177,26 @@ fn speech_is_charged_by_the_characters_spoken_and_its_bytes_pass_untouched() {
 }
 
 #[test]
+fn an_answer_that_is_short_of_its_length_is_nobodys_answer() {
+    let (whole, _) = sound(10_000);
+    let json =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{IMAGE_ANSWER}");
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{IMAGE_ANSWER}\r\n",
+        IMAGE_ANSWER.len()
+    );
+    for cut in [whole[..5_000].to_vec(), json.into_bytes(), chunked.into_bytes()] {
+        let upstream = Upstream::start(move |_| vec![Act::Bytes(cut.clone()), Act::Close]);
+        let gateway = gateway(&upstream, 4, PriceSpec { character_pico: 15_000_000, ..nothing() });
+        let response =
+            gateway.call("POST", "/v1/audio/speech", KEY, r#"{"model":"m","voice":"alloy","input":"Hello"}"#);
+        assert_eq!((response.status, response.code().as_str()), (502, "upstream_error"));
+        let row = &gateway.control.rows(1)[0];
+        assert_eq!((row.charge, row.outcome), (0, 1));
+    }
+}
+
+#[test]
 fn a_transcription_is_charged_by_the_seconds_that_the_answer_states() {
     let cases = [
         (r#"{"text":"Hello","duration":12.345,"language":"en","segments":[]}"#, 12_345),

@@ -7,9 +7,9 @@ use std::time::Instant;
 use support::upstream::{LAST, framed, json, stream_head};
 use support::{
     Act, BALANCE_NANO, Client, Control, DONE, Gateway, HELLO, HELLO_STREAM, KEY, Setup, Upstream, basic, chunk,
-    completion, finish,
+    completion, finish, key,
 };
-use tollway_policy::testing::{SnapshotBuilder, id};
+use tollway_policy::testing::{KeySpec, SnapshotBuilder, id};
 
 const PATH: &str = "/v1/chat/completions";
 /// 1000 × 0.15 + 100 × 0.60 USD per million.
@@ -75,17 +75,33 @@ fn an_empty_wallet_is_asked_once_until_something_changes() {
 #[test]
 fn an_empty_wallet_is_asked_again_after_a_while_and_not_more_often() {
     let upstream = upstream();
-    let gateway = Gateway::with(&basic(upstream.address), serde_json::json!({"lease_retry_ms": 100}));
+    let gateway = Gateway::with(&basic(upstream.address), serde_json::json!({"lease_retry_ms": 200}));
     gateway.control.empty(id(1));
     let (begun, mut client) = (Instant::now(), gateway.client());
     while gateway.control.with(|books| books.leases) < 4 {
         assert_eq!(client.call("POST", PATH, KEY, HELLO).status, 402);
     }
-    // The fourth question can come no earlier than three pauses after the first.
+    // The fourth question comes three pauses after the first; each may seem shorter by what the coarse clock is behind, 100 ms at most.
     assert!(begun.elapsed().as_millis() >= 300, "{:?}", begun.elapsed());
     gateway.control.fund(id(1), BALANCE_NANO);
     while client.call("POST", PATH, KEY, HELLO).status == 402 {}
     assert_eq!(gateway.control.rows(1)[0].charge, PRICE_NANO);
+}
+
+#[test]
+fn a_request_that_cannot_be_paid_uses_up_no_limit() {
+    let upstream = upstream();
+    let mut snapshot = basic(upstream.address);
+    snapshot.keys = vec![KeySpec { rpm: 2, ..key(1, 1) }];
+    let gateway = Gateway::start(&snapshot);
+    gateway.control.empty(id(1));
+    for _ in 0..5 {
+        let response = gateway.chat(HELLO);
+        assert_eq!((response.status, response.header("x-ratelimit-remaining-requests")), (402, Some("2")));
+    }
+    gateway.control.fund(id(1), BALANCE_NANO);
+    gateway.core.apply(&changed(2)).unwrap();
+    assert_eq!([0; 3].map(|_| gateway.chat(HELLO).status), [200, 200, 429]);
 }
 
 #[test]
@@ -180,6 +196,27 @@ fn a_client_that_leaves_while_it_waits_for_a_lease_leaves_nothing_behind() {
     assert!(gateway.finish());
     assert_eq!(gateway.control.balance(id(1), BALANCE_NANO), (BALANCE_NANO - PRICE_NANO as u64, 0, PRICE_NANO));
     assert_eq!(upstream.requests().len(), 1);
+}
+
+#[test]
+fn the_holds_of_requests_that_came_to_nothing_are_free_again() {
+    let upstream = Upstream::start(|request| match request.number {
+        0 => vec![Act::Send(json(400, "{}"))],
+        1 => vec![Act::Send(json(500, "{}"))],
+        2 => vec![Act::Send(json(200, "no json"))],
+        _ => vec![Act::Hangup],
+    });
+    let gateway = Gateway::start(&basic(upstream.address));
+    for status in [400, 502, 502] {
+        assert_eq!(gateway.chat(HELLO).status, status);
+    }
+    let mut client = gateway.client();
+    client.send(Client::request("POST", PATH, KEY, HELLO));
+    (0..4).for_each(|_| upstream.wait_for_request());
+    drop(client);
+    assert!(gateway.control.rows(4).iter().all(|row| (row.charge, row.outcome) == (0, 1) && row.hold > 0));
+    assert!(gateway.finish());
+    assert_eq!(gateway.control.balance(id(1), BALANCE_NANO), (BALANCE_NANO, 0, 0));
 }
 
 #[test]
