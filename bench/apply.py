@@ -63,8 +63,7 @@ def main() -> None:
         figures = {
             "wall_ms": wall_s * 1000,
             "cpu_ms": cpu_s * 1000,
-            "decode_us": answer["decode_us"],
-            "index_us": answer["index_us"],
+            "apply_us": answer["apply_us"],
             "peak_bytes": memory("VmHWM") - before,
             "resident_bytes": memory("VmRSS") - before,
             "gil_gap_ms": probe.longest_s * 1000,

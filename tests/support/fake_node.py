@@ -57,7 +57,7 @@ class FakeNode:
         self.keys |= {row[0] for row in snapshot[7]}
         self.keys -= set(snapshot[8])
         self.generation = generation
-        return 200, {"generation": generation, "keys": len(self.keys), "decode_us": 1, "index_us": 1}
+        return 200, {"generation": generation, "keys": len(self.keys), "apply_us": 1}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """HTTP/1.1 with keep-alive, as much of it as a push needs."""

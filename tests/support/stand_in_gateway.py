@@ -54,7 +54,7 @@ class StandIn:
             raise ValueError(json.dumps({"code": "generation_gap", "generation": self.generation}))
         self.generation = generation
         self._call(f"apply {generation}")
-        return json.dumps({"generation": generation, "keys": 0, "decode_us": 1, "index_us": 1}).encode()
+        return json.dumps({"generation": generation, "keys": 0, "apply_us": 1}).encode()
 
     def status(self) -> bytes:
         figures = {"generation": self.generation, "snapshot_age_ms": 5, "draining": self.draining}

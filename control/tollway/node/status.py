@@ -33,7 +33,6 @@ class ModelFigures(msgspec.Struct):
     requests: int = 0
     success_rate: float | None = None
     ttft_ms_p50: float | None = None
-    channels_open: int = 0
 
 
 class CoreStatus(msgspec.Struct):

@@ -1,7 +1,7 @@
 //! The core as its host sees it: configured once, started once, fed with snapshots, drained and stopped.
 
 use crate::config::Config;
-use crate::counters::add;
+use crate::counters::{add, sub};
 use crate::desk::{Ask, LeaseDesk};
 use crate::journal::reader::Reader;
 use crate::journal::recovery;
@@ -80,9 +80,10 @@ impl Core {
             let (node, background, phases) = (self.node.clone(), background.clone(), phases.clone());
             let spawned = std::thread::Builder::new().name(format!("core-{thread}")).spawn(move || {
                 let counters = node.counters[thread].clone();
-                if listener::run(node, thread, listener, journal, background, phases).is_err() {
-                    add(&counters.panics, 1);
-                }
+                add(&counters.alive, 1);
+                // A thread that could not go on shows as one less in `core_threads`.
+                let _ = listener::run(node, thread, listener, journal, background, phases);
+                sub(&counters.alive, 1);
             });
             threads.push(spawned.map_err(|e| format!("core thread {thread}: {e}"))?);
         }

@@ -10,6 +10,8 @@ pub(crate) struct Counters {
     served: [AtomicU64; Endpoint::ALL.len()],
     streams: AtomicU64,
     refused: Vec<AtomicU64>,
+    /// 1 while the thread serves.
+    pub(crate) alive: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) chunks: AtomicU64,
@@ -84,12 +86,10 @@ pub(crate) fn totals(threads: &[std::sync::Arc<Counters>]) -> serde_json::Map<St
         ("panics_total", |c| &c.panics),
         ("client_bytes_in_total", |c| &c.bytes_in),
         ("client_bytes_out_total", |c| &c.bytes_out),
-        ("core_threads", |_| &ONE),
+        ("core_threads", |c| &c.alive),
     ];
     for (name, pick) in plain {
         out.insert(name.into(), sum(&|c| pick(c).load(Ordering::Relaxed)).into());
     }
     out
 }
-
-static ONE: AtomicU64 = AtomicU64::new(1);

@@ -52,8 +52,8 @@ struct Leased {
 struct AppliedView {
     generation: u64,
     keys: usize,
-    decode_us: u64,
-    index_us: u64,
+    /// Decoding, checking and indexing together.
+    apply_us: u64,
 }
 
 impl Node {
@@ -100,12 +100,8 @@ impl Node {
                 self.snapshot.store(Arc::new(snapshot));
                 self.applied_ms.store(self.clock.now_ms(), Ordering::Relaxed);
                 self.wallets_changed.fetch_add(1, Ordering::Release);
-                let view = AppliedView {
-                    generation,
-                    keys: applied.keys,
-                    decode_us: (self.clock.now_ns() - before) / 1_000,
-                    index_us: 0,
-                };
+                let view =
+                    AppliedView { generation, keys: applied.keys, apply_us: (self.clock.now_ns() - before) / 1_000 };
                 Ok(serde_json::to_string(&view).unwrap_or_default())
             }
             Err(error) => Err(refused(&error, previous.generation())),
@@ -192,7 +188,7 @@ impl Node {
             .map(|model| {
                 let view = model.live.view(now_s);
                 json!({"name": &*model.name, "requests": view.requests, "success_rate": view.success_rate,
-                       "ttft_ms_p50": view.ttft_ms_p50, "channels_open": 0, "state": view.state.as_str()})
+                       "ttft_ms_p50": view.ttft_ms_p50, "state": view.state.as_str()})
             })
             .collect();
         let mut totals = counters::totals(&self.counters);

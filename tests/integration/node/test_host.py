@@ -99,7 +99,7 @@ def test_without_a_snapshot_it_lives_but_is_not_ready(start: Callable[[], Gatewa
     assert gateway.http.get("/readyz").status_code == 503
     assert gateway.status()["status"] == "down"
     assert not (tmp_path / "run" / "gateway.pid").exists()
-    assert gateway.push(WHOLE).json() == {"generation": 7, "keys": 0, "decode_us": 1, "index_us": 1}
+    assert gateway.push(WHOLE).json() == {"generation": 7, "keys": 0, "apply_us": 1}
     gateway.armed()
     assert (tmp_path / "run" / "gateway.pid").read_text() == f"{gateway.process.pid}\n"
     assert gateway.http.get("/readyz").status_code == 200

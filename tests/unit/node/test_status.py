@@ -39,7 +39,7 @@ def board(clock: Clock) -> StatusBoard:
 
 
 def test_the_shape_is_the_contract(board: StatusBoard, clock: Clock) -> None:
-    model = {"name": "m", "requests": 9, "success_rate": 0.998, "ttft_ms_p50": 312, "channels_open": 0, "state": "up"}
+    model = {"name": "m", "requests": 9, "success_rate": 0.998, "ttft_ms_p50": 312, "state": "up"}
     clock.figures |= {"models": [model], "new_in_a_later_core": 1}
     clock.now += 12.5
     body = json.loads(board.compose("https://host/v1"))
