@@ -94,7 +94,7 @@ pub(crate) async fn whole(
     facts: &Facts,
     exchange: &Exchange,
 ) -> Next {
-    let body = &whole.payload[whole.start..];
+    let body = &whole.payload[..];
     let outcome = Outcome {
         delivered_any: true,
         delivered_output_bytes: whole.answer.output_text_bytes,

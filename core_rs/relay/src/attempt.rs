@@ -43,8 +43,6 @@ impl Job<'_> {
 pub(crate) struct Whole {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) payload: Vec<u8>,
-    /// Where the body lies in `payload`.
-    pub(crate) start: usize,
     pub(crate) answer: usage::Answer,
     pub(crate) facts: AnswerFacts,
 }
@@ -253,13 +251,12 @@ impl From<ReadFailure> for Failed {
 
 async fn classify(job: &Job<'_>, side: &mut Side<'_>, open: Open, head: &ResponseHead) -> Result<Ready, Failed> {
     let bad = || Err(AttemptFailure::BadAnswer.into());
-    match head.status {
-        200..=299 => {}
-        400 | 409 | 422 => return Err(judge(job, side, open).await),
-        status => {
-            let retry_after_s = head.retry_after_s;
-            return Err(Failed::Attempt { failure: AttemptFailure::Status(status), retry_after_s });
+    if !(200..=299).contains(&head.status) {
+        let failure = AttemptFailure::Status(head.status);
+        if failure.is_about_the_request() {
+            return Err(judge(job, side, open).await);
         }
+        return Err(Failed::Attempt { failure, retry_after_s: head.retry_after_s });
     }
     if head.content_encoded {
         return bad(); // none was asked for
@@ -309,7 +306,7 @@ async fn hold_whole(job: &Job<'_>, side: &mut Side<'_>, mut open: Open, json_due
         return Err(AttemptFailure::BadAnswer.into());
     }
     let (upstream, payload, facts) = open.release(job.shard);
-    Ok(Ready::Whole(Whole { upstream, payload, start: 0, answer, facts }))
+    Ok(Ready::Whole(Whole { upstream, payload, answer, facts }))
 }
 
 /// Waits for the first event: an error there is a failed attempt, and another channel may do better.

@@ -80,7 +80,7 @@ impl Connection {
                 match parse_request(&self.inbuf, forward) {
                     Ok(Some(head)) => {
                         self.timer.timer.set_idle(false);
-                        self.unread = Unread::of(&head, self.inbuf.len());
+                        self.unread = Unread::of(&head);
                         self.consumed = head.len as usize;
                         return Ok(head);
                     }

@@ -53,11 +53,6 @@ impl Live {
         }
     }
 
-    /// Every account that a snapshot has named and that still has money here or is in use.
-    pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountLive>> {
-        self.accounts.values()
-    }
-
     #[must_use]
     pub fn account(&self, id: &Id) -> Option<&Arc<AccountLive>> {
         self.accounts.get(id)

@@ -19,7 +19,7 @@ const PROGRESS_BYTES_PER_S: u64 = 1 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unread {
     None,
-    /// So many bytes of the whole body, of which some lie in the buffer behind the head.
+    /// The whole body's length; some of it may lie in the buffer behind the head.
     Length {
         body: u64,
         expects_continue: bool,
@@ -29,7 +29,7 @@ pub(crate) enum Unread {
 }
 
 impl Unread {
-    pub(crate) fn of(head: &RequestHead, _buffered: usize) -> Unread {
+    pub(crate) fn of(head: &RequestHead) -> Unread {
         match head.framing {
             Framing::None => Unread::None,
             Framing::Length(body) => Unread::Length { body, expects_continue: head.expect_continue },
