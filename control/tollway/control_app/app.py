@@ -34,6 +34,9 @@ from tollway.logs import event
 from tollway.models import routes as models
 from tollway.nodes import routes as node_desk
 from tollway.nodes.routes import NodeDesk
+from tollway.portal import pages as portal
+from tollway.portal.frame.errors import error_page
+from tollway.portal.frame.viewer import Viewer, provide_viewer
 from tollway.settings import Settings
 from tollway.snapshot import Publisher
 from tollway.upstreams import routes as upstreams
@@ -79,9 +82,16 @@ def create_app(settings: Settings) -> Litestar:
         load_vault(settings.secret_key, settings.data_path),
     )
     app = Litestar(
-        route_handlers=[*FEATURES, documents.home, documents.docs, documents.openapi_json],
+        route_handlers=[*FEATURES, *portal.ROUTERS, documents.docs, documents.openapi_json],
         lifespan=[life],
-        state=State({"context": ctx, "attempts": Attempts()}),
+        state=State(
+            {
+                "context": ctx,
+                "attempts": Attempts(),
+                "access": {**access.TABLE, **portal.ACCESS},
+                "error_page": error_page,
+            }
+        ),
         before_send=[told.wait_until_told],
         guards=[access.guard],
         request_class=StrictRequest,
@@ -95,12 +105,13 @@ def create_app(settings: Settings) -> Litestar:
             "expected": Provide(changes.provide_if_match),
             "idempotency_key": Provide(idempotency.provide_idempotency_key),
             "attempts": Provide(_attempts),
+            "viewer": Provide(provide_viewer),
         },
-        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts],
+        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Viewer],
         openapi_config=documents.openapi_config(),
         logging_config=None,
     )
-    access.check_table(_routes(app), documents.UNUSED_PREFIX)
+    access.check_table(app.state.access, _routes(app), documents.UNUSED_PREFIX)
     return app
 
 

@@ -16,7 +16,6 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tollway import __version__
 from tollway.http.access import TABLE
 from tollway.http.pages import page
-from tollway.http.request import public_origin
 
 # Litestar insists on routes of its own for documents; they are under this prefix, not in the access table, so refused.
 UNUSED_PREFIX: Final = "/api/-openapi"
@@ -68,23 +67,3 @@ async def docs(request: Request[Any, Any, Any]) -> Response[str]:
     head = "<tr><th>Method</th><th>Path</th><th>What</th><th>Who</th></tr>"
     intro = '<p>Bodies and answers in full: <a href="/api/openapi.json">/api/openapi.json</a> (OpenAPI).</p>'
     return page("Tollway control API", f"{intro}\n<table>\n{head}\n{chr(10).join(rows)}\n</table>")
-
-
-@get("/", include_in_schema=False)
-async def home(request: Request[Any, Any, Any]) -> Response[str]:
-    """Where to point a client, and one command that shows it."""
-    base_url = f"{public_origin(request)}/v1"
-    curl = (
-        f"curl {base_url}/chat/completions \\\n"
-        '  -H "Authorization: Bearer $TOLLWAY_KEY" \\\n'
-        '  -H "Content-Type: application/json" \\\n'
-        '  -d \'{"model": "sim-chat", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}\''
-    )
-    body = (
-        f"<p>Base URL for every model: <code>{escape(base_url)}</code></p>\n"
-        f"<pre>{escape(curl)}</pre>\n"
-        f'<p><a href="/v1/models">/v1/models</a> lists what a key may call. '
-        'The control API: <a href="/api/docs">routes</a>, <a href="/api/openapi.json">OpenAPI document</a>, '
-        '<a href="/api/status">status</a>.</p>'
-    )
-    return page("Tollway", body)

@@ -15,7 +15,15 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from tollway.errors import BadRequest, Forbidden, NotFound, Unauthorized
-from tollway.http.callers import ROLE_RANK, Caller, anonymous, enter_account, identify, require_own_origin
+from tollway.http.callers import (
+    ROLE_RANK,
+    Caller,
+    anonymous,
+    enter_account,
+    enter_page_account,
+    identify,
+    require_own_origin,
+)
 from tollway.http.context import context_of
 
 
@@ -24,6 +32,7 @@ class Access(Enum):
 
     PAGE = "anyone, also while the database is away"
     ANYONE = "anyone"
+    VISITOR = "anyone; who is signed in is known"
     SIGNED_IN = "a user, or the operator's token"
     PERSON = "a user; a token is nobody in particular"
     VIEWER = "a member of the account, any role"
@@ -44,7 +53,6 @@ def _resource(path: str, item: str, *, delete: bool) -> dict[tuple[str, str], Ac
 
 
 TABLE: Final[Mapping[tuple[str, str], Access]] = {
-    ("GET", "/"): Access.PAGE,
     ("GET", "/api/docs"): Access.PAGE,
     ("GET", "/api/openapi.json"): Access.PAGE,
     ("GET", "/setup"): Access.ANYONE,
@@ -89,7 +97,7 @@ TABLE: Final[Mapping[tuple[str, str], Access]] = {
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Litestar guard of the whole app: decides, and leaves the caller in the request's state."""
     method = str(connection.scope.get("method", ""))
-    access = TABLE.get((method, str(connection.scope.get("path_template", ""))))
+    access = table_of(connection).get((method, str(connection.scope.get("path_template", ""))))
     if access is None:
         raise NotFound("there is nothing at this path; GET /api/docs lists what there is")
     if "\x00" in connection.scope["path"] or b"%00" in connection.scope["query_string"]:
@@ -104,16 +112,28 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRo
         require_own_origin(connection, ctx, needed=False)
         caller = anonymous(connection)
     else:
+        if access is Access.VISITOR:
+            require_own_origin(connection, ctx, needed=True)
         caller = require(access, await identify(connection, ctx))
-    if access in (Access.VIEWER, Access.MEMBER):
+    if not connection.scope["path"].startswith("/api/"):
+        if caller.user_id is not None:
+            caller = await enter_page_account(connection, caller, ctx)
+    elif access in (Access.VIEWER, Access.MEMBER):
         caller = await enter_account(caller, ctx, connection.query_params.get("account_id"))
+    if access in (Access.VIEWER, Access.MEMBER):
         require_account_role(access, caller)
     connection.scope["state"]["caller"] = caller
 
 
+def table_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Mapping[tuple[str, str], Access]:
+    """The API's table and the pages', as the app was composed."""
+    table: Mapping[tuple[str, str], Access] = connection.app.state.access
+    return table
+
+
 def require(access: Access, caller: Caller) -> Caller:
     """The role's half of the decision. Raises Unauthorized for nobody, Forbidden for somebody else."""
-    if access is Access.ANYONE:
+    if access in (Access.ANYONE, Access.VISITOR):
         return caller
     if caller.role == "nobody":
         raise Unauthorized("sign in, or send a management token")
@@ -139,9 +159,11 @@ async def provide_caller(request: Request[Any, Any, Any]) -> Caller:
     return caller
 
 
-def check_table(routes: Iterable[tuple[str, str]], ignored_prefix: str) -> None:
+def check_table(
+    table: Mapping[tuple[str, str], Access], routes: Iterable[tuple[str, str]], ignored_prefix: str
+) -> None:
     """Table and app must name the same routes. Raises RuntimeError naming the difference."""
     served = {route for route in routes if not route[1].startswith(ignored_prefix)}
-    missing, dead = served - TABLE.keys(), TABLE.keys() - served
+    missing, dead = served - table.keys(), table.keys() - served
     if missing or dead:
         raise RuntimeError(f"access table and routes differ: not listed {sorted(missing)}, not served {sorted(dead)}")

@@ -28,6 +28,7 @@ ROLE_RANK: Mapping[str, int] = {"viewer": 0, "member": 1, "admin": 2, "owner": 3
 TOKEN_CALLER_ID = "operator-token"  # noqa: S105  (the name it has in the audit log)
 COOKIE_PLAIN = "tollway"
 COOKIE_SECURE = "__Host-tollway"
+ACCOUNT_COOKIE = "tollway-account"
 SEEN_STEP = timedelta(minutes=5)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -125,6 +126,21 @@ def require_own_origin(connection: ASGIConnection[Any, Any, Any, Any], ctx: Cont
         return
     if origin is None or origin.lower() not in (public_origin(connection).lower(), ctx.settings.base_url.lower()):
         raise Forbidden("with a session cookie, a change needs an Origin header of this host")
+
+
+async def enter_page_account(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller, ctx: Context) -> Caller:
+    """For pages: the account named in the address, else the one chosen in this browser, else the personal one.
+
+    A choice that is no longer the caller's is forgotten rather than refused.
+    """
+    named = connection.query_params.get("account_id")
+    chosen = connection.cookies.get(ACCOUNT_COOKIE)
+    if named is None and chosen is not None:
+        try:
+            return await enter_account(caller, ctx, chosen)
+        except NotFound:
+            named = None
+    return await enter_account(caller, ctx, named)
 
 
 async def enter_account(caller: Caller, ctx: Context, wanted: str | None) -> Caller:

@@ -7,7 +7,7 @@ listed here is a defect: it is logged with its trace and answered 500 `internal`
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from litestar import MediaType, Request, Response
@@ -36,10 +36,22 @@ class MethodNotAllowed(TollwayError):
     code, status, title, fault = "method_not_allowed", 405, "Method not allowed", "client"
 
 
+class PageMaker(Protocol):
+    """Answers a person with a page, or says that this path is a program's (None)."""
+
+    def __call__(
+        self, request: Request[Any, Any, Any], error: TollwayError, headers: dict[str, str] | None
+    ) -> Response[Any] | None: ...
+
+
 def answer(
     request: Request[Any, Any, Any], error: TollwayError, headers: dict[str, str] | None = None
-) -> Response[bytes]:
-    """The response for one error."""
+) -> Response[Any]:
+    """The response for one error: a page where the app has pages, else a problem document."""
+    make_page: PageMaker | None = request.app.state.get("error_page")
+    page = make_page(request, error, headers) if make_page is not None else None
+    if page is not None:
+        return page
     extra = dict(headers or {})
     if error.retry_after_s is not None:
         extra["retry-after"] = str(error.retry_after_s)
@@ -54,13 +66,13 @@ def answer(
     )
 
 
-def _on_tollway_error(request: Request[Any, Any, Any], exc: TollwayError) -> Response[bytes]:
+def _on_tollway_error(request: Request[Any, Any, Any], exc: TollwayError) -> Response[Any]:
     if exc.fault == "us":
         _log.warning("%s %s: %s: %s", request.method, request.url.path, exc.own_code, exc.message)
     return answer(request, exc)
 
 
-def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:
+def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) -> Response[Any]:
     """Litestar's own validation covers query and path parameters; bodies are decoded strictly in `request.py`."""
     found = exc.extra if isinstance(exc.extra, list) else []
     errors = tuple(
@@ -73,7 +85,7 @@ def _on_validation(request: Request[Any, Any, Any], exc: ValidationException) ->
     return answer(request, Invalid(errors[0].field, errors[0].message, errors=errors))
 
 
-def _on_http_exception(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
+def _on_http_exception(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
     if isinstance(exc, NotFoundException):
         return answer(request, NotFound("there is nothing at this path; GET /api/docs lists what there is"))
     if isinstance(exc, MethodNotAllowedException):
@@ -87,7 +99,7 @@ def _on_http_exception(request: Request[Any, Any, Any], exc: HTTPException) -> R
     return _on_defect(request, exc)
 
 
-def _on_defect(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+def _on_defect(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
     return answer(request, TollwayError("something went wrong on our side; it has been logged under this request id"))
 

@@ -16,6 +16,7 @@ from litestar.connection import ASGIConnection
 
 from tollway.errors import BadRequest, Invalid
 from tollway.ids import new_id
+from tollway.settings import Settings
 
 BODY_BYTES_MAX = 1_048_576
 REQUEST_ID_CHARS_MAX = 128
@@ -106,6 +107,11 @@ def public_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """`scheme://host[:port]` as the browser wrote it."""
     host = connection.headers.get("x-forwarded-host") or connection.headers.get("host", "")
     return f"{'https' if is_https(connection) else 'http'}://{host}"
+
+
+def public_base(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings) -> str:
+    """The address people reach the gateway by: the configured one, else the one of this request."""
+    return settings.public_url.rstrip("/") if settings.public_url else public_origin(connection)
 
 
 def _is_address(text: str) -> bool:

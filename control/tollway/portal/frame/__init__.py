@@ -1,0 +1,1 @@
+"""What all pages share: who looks, in which language, the frame around the content, forms, assets, error pages."""

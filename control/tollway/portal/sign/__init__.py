@@ -1,0 +1,1 @@
+"""Signing in and out, signing up, the set-up link, and what a browser remembers: language, theme, account."""
