@@ -73,7 +73,7 @@ locust: build .tools/locust/.stamp ## Drive a demo gateway with locust, without 
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (the first time builds cargo-fuzz into .tools)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(ARGS)
 
-sanitize: ## Run the tests of the journal's mapped memory under valgrind
+sanitize: ## Run the tests that reach unsafe code under valgrind
 	@scripts/sanitize
 
 clean: ## Remove everything that was built (not .data)

@@ -3,6 +3,7 @@
 //! It answers "where does this value end, and is it well formed". UTF-8 is checked once over the whole buffer by who needs it
 //! ([`check_utf8`]); the scanner itself only looks at ASCII bytes, which UTF-8 never reuses.
 
+mod find;
 mod text;
 mod walk;
 
@@ -11,11 +12,6 @@ pub use walk::{each_member, each_object};
 
 /// Arrays and objects inside one another, the outermost counted.
 pub const DEPTH_MAX: u32 = 128;
-/// Strings shorter than this are walked eight bytes at a time; for longer ones memchr's set-up pays.
-const SHORT_STRING: usize = 64;
-/// How far the control-byte check runs before memchr's next call.
-const LONG_STEP: usize = 16 << 10;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonError {
     Syntax,
@@ -183,7 +179,7 @@ impl<'b> Scanner<'b> {
         let start = self.at;
         let mut saved = 0;
         loop {
-            self.at = find_special(self.bytes, self.at);
+            self.at = find::special(self.bytes, self.at);
             match self.peek()? {
                 b'"' => break,
                 b'\\' => saved += self.escape()?,
@@ -326,55 +322,6 @@ impl<'b> Scanner<'b> {
             }
         }
     }
-}
-
-/// Position of the first quote, backslash or control byte at or behind `from`; the buffer's length when there is none.
-#[inline]
-fn find_special(bytes: &[u8], from: usize) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let (words, tail) = rest.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        if index == SHORT_STRING / 8 {
-            return find_special_far(bytes, from + SHORT_STRING);
-        }
-        let hits = special_bytes(u64::from_le_bytes(*word));
-        if hits != 0 {
-            return from + index * 8 + (hits.trailing_zeros() / 8) as usize;
-        }
-    }
-    let in_tail = tail.iter().position(|byte| *byte == b'"' || *byte == b'\\' || *byte < 0x20);
-    bytes.len() - tail.len() + in_tail.unwrap_or(tail.len())
-}
-
-/// The high bit of each byte that is special; exact up to and with the lowest one set, which is all that is used (the borrow of a
-/// subtraction only runs upwards).
-#[inline]
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let zero_in = |x: u64| x.wrapping_sub(ONES) & !x;
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    (zero_in(quote) | zero_in(backslash) | below_space) & HIGH
-}
-
-fn find_special_far(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while at < bytes.len() {
-        let step = bytes.get(at..bytes.len().min(at + LONG_STEP)).unwrap_or_default();
-        let found = memchr::memchr2(b'"', b'\\', step);
-        let clear = step.get(..found.unwrap_or(step.len())).unwrap_or_default();
-        // No early exit and a minimum of bytes: that is one vector instruction for sixteen of them, everywhere.
-        if clear.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte)) < 0x20 {
-            return clear.iter().position(|byte| *byte < 0x20).map_or(at, |offset| at + offset);
-        }
-        match found {
-            Some(offset) => return at + offset,
-            None => at += step.len(),
-        }
-    }
-    bytes.len()
 }
 
 #[cfg(test)]
