@@ -63,7 +63,9 @@ pub(crate) fn head_lines(
     out.extend_from_slice(error::reason(facts.status).as_bytes());
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(&facts.pass);
-    text_line(out, "x-request-id", exchange.id_text.as_bytes());
+    for part in ["x-request-id: ", &exchange.id_text, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
     out.extend_from_slice(&exchange.extra);
     text_line(out, "x-tollway-model", posting.model_name().as_bytes());
     text_line(out, "x-tollway-provider", upstream.as_bytes());
@@ -76,8 +78,7 @@ pub(crate) fn head_lines(
 
 /// Records a success with the model and the channel that served it.
 pub(crate) fn record_health(c: &Connection, posting: &Posting, facts: &AnswerFacts, ok: bool) {
-    let clock = &c.shard.node.clock;
-    let now_s = (clock.now_ms() / 1_000) as u32;
+    let now_s = (c.shard.coarse_ms() / 1_000) as u32; // set anew by the settlement that comes before
     let first_ms = facts.first_byte_ns.saturating_sub(facts.sent_ns) / 1_000_000;
     let first_ms = ok.then_some(u32::try_from(first_ms).unwrap_or(u32::MAX));
     posting.model_live().record(now_s, ok, first_ms);

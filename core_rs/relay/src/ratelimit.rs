@@ -16,13 +16,26 @@ pub(crate) fn write_lines(caller: &Caller<'_>, now_ns: u64, out: &mut Vec<u8>) {
 /// A wait as OpenAI writes it: `12ms`, `1.5s`, `6m0s`.
 fn write_reset(out: &mut Vec<u8>, ns: u64) {
     let ms = ns.div_ceil(1_000_000);
-    let text = match ms {
-        0..1_000 => format!("{ms}ms"),
-        1_000..60_000 if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
-        1_000..60_000 => format!("{}.{:03}s", ms / 1_000, ms % 1_000),
-        _ => format!("{}m{}s", ms / 60_000, ms % 60_000 / 1_000),
+    let mut part = |number: u64, unit: &str| {
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        out.extend_from_slice(unit.as_bytes());
     };
-    out.extend_from_slice(text.as_bytes());
+    match ms {
+        0..1_000 => part(ms, "ms"),
+        1_000..60_000 if ms.is_multiple_of(1_000) => part(ms / 1_000, "s"),
+        1_000..60_000 => {
+            part(ms / 1_000, ".");
+            let thousandths = ms % 1_000;
+            let zeros = ["00", "0", ""][usize::from(thousandths >= 10) + usize::from(thousandths >= 100)];
+            out.extend_from_slice(zeros.as_bytes());
+            out.extend_from_slice(itoa::Buffer::new().format(thousandths).as_bytes());
+            out.push(b's');
+        }
+        _ => {
+            part(ms / 60_000, "m");
+            part(ms % 60_000 / 1_000, "s");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -35,7 +48,12 @@ mod tests {
             (0, "0ms"),
             (1, "1ms"),
             (12_000_000, "12ms"),
+            (999_000_000, "999ms"),
+            (1_000_000_001, "1.001s"),
+            (1_010_000_000, "1.010s"),
+            (1_099_000_000, "1.099s"),
             (1_500_000_000, "1.500s"),
+            (59_999_000_000, "59.999s"),
             (6_000_000_000, "6s"),
             (360_000_000_000, "6m0s"),
         ];

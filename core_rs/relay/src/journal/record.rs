@@ -145,10 +145,19 @@ impl Row<'_> {
     }
 }
 
+/// Most numbers of a row are zero or small.
+#[inline]
 fn uint(out: &mut Vec<u8>, n: u64) {
+    if n <= 0x7f {
+        out.push(n as u8);
+    } else {
+        large_uint(out, n);
+    }
+}
+
+fn large_uint(out: &mut Vec<u8>, n: u64) {
     match n {
-        0..=0x7f => out.push(n as u8),
-        0x80..=0xff => out.extend_from_slice(&[0xcc, n as u8]),
+        0..=0xff => out.extend_from_slice(&[0xcc, n as u8]),
         0x100..=0xffff => {
             out.push(0xcd);
             out.extend_from_slice(&(n as u16).to_be_bytes());
