@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from litestar import Response, Router, get, patch, post
 from litestar.params import FromPath, JSONBody
-from sqlalchemy import select
 
 from tollway.accounts import service
 from tollway.accounts.schemas import AccountCreate, AccountPatch, AccountView
-from tollway.db.tables import AccountRow
-from tollway.http.balance import balances
 from tollway.http.changes import changed
 from tollway.http.deps import Asking, Ctx, Expected, Paging
-from tollway.http.lists import Page, after, like, to_page
+from tollway.http.lists import Page
 
 
 @get("/", summary="List accounts")
 async def list_accounts(ctx: Ctx, page: Paging) -> Page[AccountView]:
     """Newest first."""
-    wanted = select(AccountRow).where(AccountRow.deleted_at.is_(None))
-    if page.q:
-        wanted = wanted.where(like((AccountRow.name, AccountRow.id), page.q))
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.scalars(after(wanted, page, (AccountRow.id,), (str,), newest_first=True))).all()
-        wallets = await balances(tx, [row.id for row in rows])
-    return to_page(rows, page, lambda row: AccountView.of(row, wallets[row.id]), lambda row: (row.id,))
+        return await service.list_page(tx, page)
 
 
 @post("/", summary="Make an account")

@@ -12,10 +12,11 @@ from tollway.audit import trail
 from tollway.db.engine import ReadTx, WriteTx
 from tollway.db.tables import AccountRow, GroupRow
 from tollway.errors import Invalid, NotFound
-from tollway.http.balance import balance
+from tollway.http.balance import balance, balances
 from tollway.http.callers import Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import merge, merge_limits
+from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.ledger import open_wallet
 
@@ -33,6 +34,16 @@ async def require(tx: ReadTx, account_id: str) -> AccountRow:
 async def view_of(tx: ReadTx, row: AccountRow) -> AccountView:
     """An account with its wallet."""
     return AccountView.of(row, await balance(tx, row.id))
+
+
+async def list_page(tx: ReadTx, page: ListQuery) -> Page[AccountView]:
+    """One page of all, newest first; `q` in name and id."""
+    wanted = select(AccountRow).where(AccountRow.deleted_at.is_(None))
+    if page.q:
+        wanted = wanted.where(like((AccountRow.name, AccountRow.id), page.q))
+    rows = (await tx.session.scalars(after(wanted, page, (AccountRow.id,), (str,), newest_first=True))).all()
+    wallets = await balances(tx, [row.id for row in rows])
+    return to_page(rows, page, lambda row: AccountView.of(row, wallets[row.id]), lambda row: (row.id,))
 
 
 async def create(tx: WriteTx, caller: Caller, wish: AccountCreate) -> AccountView:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
-from sqlalchemy import select
 
-from tollway.db.tables import GroupRow
 from tollway.groups import service
 from tollway.groups.schemas import GroupCreate, GroupPatch, GroupView
 from tollway.http.changes import changed
 from tollway.http.deps import Asking, Ctx, Expected, Paging
-from tollway.http.lists import Page, after, like, to_page
+from tollway.http.lists import Page
 
 
 @get("/", summary="List groups")
 async def list_groups(ctx: Ctx, page: Paging) -> Page[GroupView]:
     """By name."""
-    wanted = select(GroupRow).where(GroupRow.deleted_at.is_(None))
-    if page.q:
-        wanted = wanted.where(like((GroupRow.name, GroupRow.description), page.q))
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.scalars(after(wanted, page, (GroupRow.name,), (str,), newest_first=False))).all()
-    return to_page(rows, page, GroupView.of, lambda row: (row.name,))
+        return await service.list_page(tx, page)
 
 
 @post("/", summary="Make a group")

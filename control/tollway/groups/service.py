@@ -15,9 +15,12 @@ from tollway.groups.schemas import GroupCreate, GroupPatch, GroupView
 from tollway.http.callers import Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import merge_limits
+from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.money import MICRO, parse_multiplier
 
 DEFAULT_GROUP: Final = "default"
+# As many as a person can still choose from.
+CHOICES_MAX: Final = 1_000
 
 
 async def require(tx: ReadTx, name: str) -> GroupRow:
@@ -26,6 +29,21 @@ async def require(tx: ReadTx, name: str) -> GroupRow:
     if row is None or row.deleted_at is not None:
         raise NotFound(f"there is no group {name!r}")
     return row
+
+
+async def list_page(tx: ReadTx, page: ListQuery) -> Page[GroupView]:
+    """One page of all, by name; `q` in name and description."""
+    wanted = select(GroupRow).where(GroupRow.deleted_at.is_(None))
+    if page.q:
+        wanted = wanted.where(like((GroupRow.name, GroupRow.description), page.q))
+    rows = (await tx.session.scalars(after(wanted, page, (GroupRow.name,), (str,), newest_first=False))).all()
+    return to_page(rows, page, GroupView.of, lambda row: (row.name,))
+
+
+async def names(tx: ReadTx) -> list[str]:
+    """All of them, for a choice."""
+    wanted = select(GroupRow.name).where(GroupRow.deleted_at.is_(None)).order_by(GroupRow.name)
+    return list(await tx.session.scalars(wanted.limit(CHOICES_MAX)))
 
 
 async def create(tx: WriteTx, caller: Caller, wish: GroupCreate) -> GroupView:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy import Select, select
 
-from tollway.db.tables import KeyRow
 from tollway.http.callers import Caller
 from tollway.http.changes import changed
 from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Expected, Paging
-from tollway.http.lists import ListQuery, Page, after, like, to_page
+from tollway.http.lists import ListQuery, Page
 from tollway.keys import service
 from tollway.keys.schemas import AdminKeyCreate, KeyCreate, KeyPatch, KeyView, KeyWithSecret
 
@@ -21,13 +19,9 @@ from tollway.keys.schemas import AdminKeyCreate, KeyCreate, KeyPatch, KeyView, K
 _SHOWN_ONCE = {"cache-control": "no-store"}
 
 
-async def _list(ctx: Context, page: ListQuery, wanted: Select[Any]) -> Page[KeyView]:
-    wanted = wanted.where(KeyRow.deleted_at.is_(None))
-    if page.q:
-        wanted = wanted.where(like((KeyRow.name, KeyRow.hint, KeyRow.id), page.q))
+async def _list(ctx: Context, page: ListQuery, account_id: str | None) -> Page[KeyView]:
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.scalars(after(wanted, page, (KeyRow.id,), (str,), newest_first=True))).all()
-    return to_page(rows, page, lambda row: KeyView.of(row, tx.now), lambda row: (row.id,))
+        return await service.list_page(tx, page, account_id)
 
 
 async def _create(ctx: Context, caller: Caller, account_id: str, wish: KeyCreate) -> Response[KeyWithSecret]:
@@ -63,7 +57,7 @@ async def _delete(
 @get("/", summary="List this account's keys")
 async def list_keys(ctx: Ctx, caller: Asking, page: Paging) -> Page[KeyView]:
     """Newest first."""
-    return await _list(ctx, page, select(KeyRow).where(KeyRow.account_id == caller.account))
+    return await _list(ctx, page, caller.account)
 
 
 @post("/", summary="Make a key")
@@ -104,8 +98,7 @@ async def admin_list_keys(
     ctx: Ctx, page: Paging, account_id: Annotated[str | None, QueryParameter(max_length=64)] = None
 ) -> Page[KeyView]:
     """Of all accounts or one, newest first."""
-    wanted = select(KeyRow)
-    return await _list(ctx, page, wanted if account_id is None else wanted.where(KeyRow.account_id == account_id))
+    return await _list(ctx, page, account_id)
 
 
 @post("/", summary="Make a key for an account")

@@ -13,6 +13,7 @@ from datetime import UTC
 
 import msgspec
 from msgspec import UNSET
+from sqlalchemy import select
 
 from tollway.audit import trail
 from tollway.crypto import KeySecret
@@ -22,6 +23,7 @@ from tollway.errors import FieldError, Forbidden, Invalid, NotFound
 from tollway.http.callers import ROLE_RANK, Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import merge, merge_limits
+from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.keys.schemas import KeyCreate, KeyPatch, KeyView, KeyWithSecret
 
@@ -32,6 +34,17 @@ async def require(tx: ReadTx, key_id: str, account_id: str | None) -> KeyRow:
     if row is None or row.deleted_at is not None or account_id not in (None, row.account_id):
         raise NotFound("there is no such key")
     return row
+
+
+async def list_page(tx: ReadTx, page: ListQuery, account_id: str | None) -> Page[KeyView]:
+    """One page of an account's keys, or of all, newest first; `q` in name, hint and id."""
+    wanted = select(KeyRow).where(KeyRow.deleted_at.is_(None))
+    if account_id is not None:
+        wanted = wanted.where(KeyRow.account_id == account_id)
+    if page.q:
+        wanted = wanted.where(like((KeyRow.name, KeyRow.hint, KeyRow.id), page.q))
+    rows = (await tx.session.scalars(after(wanted, page, (KeyRow.id,), (str,), newest_first=True))).all()
+    return to_page(rows, page, lambda row: KeyView.of(row, tx.now), lambda row: (row.id,))
 
 
 async def create(

@@ -10,7 +10,7 @@ from tollway.db.tables import ModelRow
 from tollway.errors import NotFound
 from tollway.http.changes import changed
 from tollway.http.deps import Asking, Ctx, Expected, Paging
-from tollway.http.lists import Page, after, encode_cursor, like, to_page
+from tollway.http.lists import Page, after, encode_cursor, like
 from tollway.models import service
 from tollway.models.schemas import MemberModelView, ModelCreate, ModelPatch, ModelView
 
@@ -21,13 +21,8 @@ ITEM = "/{name:path}"
 @get("/", summary="List models")
 async def list_models(ctx: Ctx, page: Paging) -> Page[ModelView]:
     """By name."""
-    wanted = select(ModelRow).where(ModelRow.deleted_at.is_(None))
-    if page.q:
-        wanted = wanted.where(like((ModelRow.name, ModelRow.display_name), page.q))
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.scalars(after(wanted, page, (ModelRow.name,), (str,), newest_first=False))).all()
-        views = await service.views_of(tx, rows)
-    return to_page(rows, page, lambda row: views[row.name], lambda row: (row.name,))
+        return await service.list_page(tx, page)
 
 
 @post("/", summary="Make a model")

@@ -17,6 +17,7 @@ from tollway.errors import AlreadyExists, FieldError, Invalid, NotFound
 from tollway.http.callers import Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import merge, merge_limits
+from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.models import prices
 from tollway.models.schemas import MemberModelView, ModelCreate, ModelPatch, ModelView, RouteWish
 from tollway.money import parse_prices
@@ -44,6 +45,16 @@ async def views_of(tx: ReadTx, rows: Sequence[ModelRow]) -> dict[str, ModelView]
 async def view_of(tx: ReadTx, row: ModelRow) -> ModelView:
     """One of them."""
     return (await views_of(tx, [row]))[row.name]
+
+
+async def list_page(tx: ReadTx, page: ListQuery) -> Page[ModelView]:
+    """One page of all, by name, as operators see them; `q` in name and display name."""
+    wanted = select(ModelRow).where(ModelRow.deleted_at.is_(None))
+    if page.q:
+        wanted = wanted.where(like((ModelRow.name, ModelRow.display_name), page.q))
+    rows = (await tx.session.scalars(after(wanted, page, (ModelRow.name,), (str,), newest_first=False))).all()
+    views = await views_of(tx, rows)
+    return to_page(rows, page, lambda row: views[row.name], lambda row: (row.name,))
 
 
 async def create(tx: WriteTx, caller: Caller, wish: ModelCreate) -> ModelView:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
-from sqlalchemy import select
 
-from tollway.db.tables import UpstreamRow
 from tollway.http.changes import changed
 from tollway.http.deps import Asking, Ctx, Expected, Paging
-from tollway.http.lists import Page, after, like, to_page
+from tollway.http.lists import Page
 from tollway.upstreams import service
 from tollway.upstreams.schemas import UpstreamCreate, UpstreamPatch, UpstreamView
 
@@ -17,13 +15,8 @@ from tollway.upstreams.schemas import UpstreamCreate, UpstreamPatch, UpstreamVie
 @get("/", summary="List upstreams")
 async def list_upstreams(ctx: Ctx, page: Paging) -> Page[UpstreamView]:
     """By name."""
-    wanted = select(UpstreamRow).where(UpstreamRow.deleted_at.is_(None))
-    if page.q:
-        wanted = wanted.where(like((UpstreamRow.name, UpstreamRow.base_url), page.q))
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.scalars(after(wanted, page, (UpstreamRow.name,), (str,), newest_first=False))).all()
-        credentials = await service.credentials_of(tx, [row.name for row in rows])
-    return to_page(rows, page, lambda row: UpstreamView.of(row, credentials[row.name]), lambda row: (row.name,))
+        return await service.list_page(tx, page)
 
 
 @post("/", summary="Make an upstream")

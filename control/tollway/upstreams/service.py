@@ -24,6 +24,7 @@ from tollway.errors import AlreadyExists, Conflict, Invalid, NotFound
 from tollway.http.callers import Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import given, merge, merge_limits
+from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.upstreams.schemas import (
     TIMEOUTS,
@@ -52,6 +53,8 @@ _OWN_HEADERS: Final = frozenset(
     ]
 )
 HINT_CHARS: Final = 4
+# As many as a person can still choose from; more are typed.
+CHOICES_MAX: Final = 1_000
 _SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
 _HOST: Final = re.compile(r"^[A-Za-z0-9._:-]+$")
 
@@ -76,6 +79,31 @@ async def credentials_of(tx: ReadTx, names: Sequence[str]) -> dict[str, list[Cre
 async def view_of(tx: ReadTx, row: UpstreamRow) -> UpstreamView:
     """An upstream with its hints."""
     return UpstreamView.of(row, (await credentials_of(tx, [row.name]))[row.name])
+
+
+async def list_page(tx: ReadTx, page: ListQuery) -> Page[UpstreamView]:
+    """One page of all, by name; `q` in name and base URL."""
+    wanted = select(UpstreamRow).where(UpstreamRow.deleted_at.is_(None))
+    if page.q:
+        wanted = wanted.where(like((UpstreamRow.name, UpstreamRow.base_url), page.q))
+    rows = (await tx.session.scalars(after(wanted, page, (UpstreamRow.name,), (str,), newest_first=False))).all()
+    credentials = await credentials_of(tx, [row.name for row in rows])
+    return to_page(rows, page, lambda row: UpstreamView.of(row, credentials[row.name]), lambda row: (row.name,))
+
+
+async def names(tx: ReadTx) -> list[str]:
+    """All of them, for a choice."""
+    wanted = select(UpstreamRow.name).where(UpstreamRow.deleted_at.is_(None)).order_by(UpstreamRow.name)
+    return list(await tx.session.scalars(wanted.limit(CHOICES_MAX)))
+
+
+async def models_by_upstream(tx: ReadTx, upstreams: Sequence[str]) -> dict[str, list[str]]:
+    """The models that route to each of some upstreams, by name."""
+    found: dict[str, list[str]] = defaultdict(list)
+    wanted = select(RouteRow.upstream_name, RouteRow.model_name).where(RouteRow.upstream_name.in_(upstreams)).distinct()
+    for row in await tx.session.execute(wanted.order_by(RouteRow.model_name)):
+        found[row.upstream_name].append(row.model_name)
+    return found
 
 
 async def create(tx: WriteTx, caller: Caller, vault: Vault, wish: UpstreamCreate) -> UpstreamView:

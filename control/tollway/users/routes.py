@@ -8,12 +8,10 @@ import msgspec
 from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from sqlalchemy import select
 
-from tollway.db.tables import UserRow
 from tollway.http.changes import changed, current_generation
 from tollway.http.deps import Asking, Ctx, Paging
-from tollway.http.lists import Page, after, like, to_page
+from tollway.http.lists import Page
 from tollway.users import service, sessions
 from tollway.users.attempts import Attempts
 from tollway.users.passwords import hash_password
@@ -74,13 +72,8 @@ async def change_me(ctx: Ctx, caller: Asking, data: JSONBody[MePatch]) -> Respon
 @get("/", summary="List users")
 async def list_users(ctx: Ctx, page: Paging) -> Page[UserView]:
     """Newest first."""
-    wanted = select(UserRow).where(UserRow.deleted_at.is_(None))
-    if page.q:
-        wanted = wanted.where(like((UserRow.email, UserRow.name, UserRow.id), page.q))
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.scalars(after(wanted, page, (UserRow.id,), (str,), newest_first=True))).all()
-        accounts = await service.personal_accounts(tx, [row.id for row in rows])
-    return to_page(rows, page, lambda row: UserView.of(row, accounts.get(row.id)), lambda row: (row.id,))
+        return await service.list_page(tx, page)
 
 
 @post("/", summary="Make a user")

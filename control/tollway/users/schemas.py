@@ -48,6 +48,16 @@ class UserView(msgspec.Struct, kw_only=True):
         )
 
 
+class MemberView(msgspec.Struct):
+    """A user's place in an account."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    enabled: bool
+
+
 class UserCreate(msgspec.Struct, forbid_unknown_fields=True):
     """A new user with a personal account. Without a password nobody can sign in as this user yet."""
 

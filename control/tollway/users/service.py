@@ -12,12 +12,14 @@ from tollway.db.engine import ReadTx, WriteTx
 from tollway.db.tables import AccountRow, MembershipRow, UserRow
 from tollway.errors import AlreadyExists, NotFound, Unauthorized
 from tollway.http.callers import Caller
+from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.ledger import open_wallet
 from tollway.users.passwords import verify_password
-from tollway.users.schemas import Me, MeAccount, MePatch, MeUser, SignIn, UserCreate, UserView
+from tollway.users.schemas import Me, MeAccount, MemberView, MePatch, MeUser, SignIn, UserCreate, UserView
 
 ROLE_OF_TOKEN = "operator"  # noqa: S105  (a role, not a secret)
+MEMBERS_SHOWN_MAX = 500
 
 
 def folded(email: str) -> str:
@@ -38,6 +40,30 @@ async def personal_accounts(tx: ReadTx, user_ids: Sequence[str]) -> dict[str, st
     wanted = select(MembershipRow.user_id, MembershipRow.account_id)
     found = await tx.session.execute(wanted.where(MembershipRow.user_id.in_(user_ids), MembershipRow.personal))
     return {row.user_id: row.account_id for row in found}
+
+
+async def list_page(tx: ReadTx, page: ListQuery) -> Page[UserView]:
+    """One page of all, newest first; `q` in e-mail, name and id."""
+    wanted = select(UserRow).where(UserRow.deleted_at.is_(None))
+    if page.q:
+        wanted = wanted.where(like((UserRow.email, UserRow.name, UserRow.id), page.q))
+    rows = (await tx.session.scalars(after(wanted, page, (UserRow.id,), (str,), newest_first=True))).all()
+    accounts = await personal_accounts(tx, [row.id for row in rows])
+    return to_page(rows, page, lambda row: UserView.of(row, accounts.get(row.id)), lambda row: (row.id,))
+
+
+async def emails(tx: ReadTx, user_ids: Sequence[str]) -> dict[str, str]:
+    """The e-mail of each of some users, of those who are gone too: the audit log names them."""
+    found = await tx.session.execute(select(UserRow.id, UserRow.email).where(UserRow.id.in_(user_ids)))
+    return {row.id: row.email for row in found}
+
+
+async def members_of(tx: ReadTx, account_id: str) -> list[MemberView]:
+    """Who belongs to an account, oldest user first."""
+    wanted = select(UserRow, MembershipRow).join(MembershipRow, MembershipRow.user_id == UserRow.id)
+    wanted = wanted.where(MembershipRow.account_id == account_id, UserRow.deleted_at.is_(None)).order_by(UserRow.id)
+    found = (await tx.session.execute(wanted.limit(MEMBERS_SHOWN_MAX))).all()
+    return [MemberView(user.id, user.email, user.name, member.role, user.enabled) for user, member in found]
 
 
 async def create(tx: WriteTx, caller: Caller, wish: UserCreate, password_hash: str | None) -> UserView:
