@@ -121,7 +121,12 @@ async def reach(tx: ReadTx, account_id: str) -> tuple[GroupRow, re.Pattern[str]]
     )
     if group is None:
         raise NotFound("this account's group does not exist")
-    return group, re.compile("|".join(f"(?:{glob(pattern)})" for pattern in group.models) or r"(?!)")
+    return group, patterns(group.models)
+
+
+def patterns(globs: Sequence[str]) -> re.Pattern[str]:
+    """Matches what one of them matches; none of them matches nothing."""
+    return re.compile("|".join(f"(?:{glob(pattern)})" for pattern in globs) or r"(?!)")
 
 
 def glob(pattern: str) -> str:
