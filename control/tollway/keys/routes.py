@@ -70,7 +70,7 @@ async def create_key(ctx: Ctx, caller: Asking, data: JSONBody[KeyCreate]) -> Res
 async def get_key(ctx: Ctx, caller: Asking, key_id: FromPath[str]) -> KeyView:
     """The key, without its secret."""
     async with ctx.db.read_tx() as tx:
-        return KeyView.of(await service.require(tx, key_id, caller.account), tx.now)
+        return await service.view_of(tx, await service.require(tx, key_id, caller.account))
 
 
 @patch("/{key_id:str}", summary="Change a key")
@@ -111,7 +111,7 @@ async def admin_create_key(ctx: Ctx, caller: Asking, data: JSONBody[AdminKeyCrea
 async def admin_get_key(ctx: Ctx, key_id: FromPath[str]) -> KeyView:
     """The key, without its secret."""
     async with ctx.db.read_tx() as tx:
-        return KeyView.of(await service.require(tx, key_id, None), tx.now)
+        return await service.view_of(tx, await service.require(tx, key_id, None))
 
 
 @patch("/{key_id:str}", summary="Change any key")

@@ -40,8 +40,8 @@ class KeyView(msgspec.Struct, kw_only=True):
     version: int
 
     @classmethod
-    def of(cls, row: KeyRow, now: datetime) -> KeyView:
-        """From its row; whether it has expired depends on when one looks."""
+    def of(cls, row: KeyRow, now: datetime, last_used_at: datetime | None = None) -> KeyView:
+        """From its row; whether it has expired depends on when one looks, its last use is in the requests."""
         expired = row.expires_at is not None and row.expires_at <= now
         return cls(
             id=row.id,
@@ -57,7 +57,7 @@ class KeyView(msgspec.Struct, kw_only=True):
             allow_ips=row.allow_ips,
             limits=limits_of(row),
             expires_at=row.expires_at,
-            last_used_at=row.last_used_at,
+            last_used_at=last_used_at or row.last_used_at,
             created_at=row.created_at,
             updated_at=row.updated_at,
             version=row.version,

@@ -26,6 +26,7 @@ from tollway.http.fields import merge, merge_limits
 from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.keys.schemas import KeyCreate, KeyPatch, KeyView, KeyWithSecret
+from tollway.keys.use import last_uses
 
 
 async def require(tx: ReadTx, key_id: str, account_id: str | None) -> KeyRow:
@@ -44,7 +45,19 @@ async def list_page(tx: ReadTx, page: ListQuery, account_id: str | None) -> Page
     if page.q:
         wanted = wanted.where(like((KeyRow.name, KeyRow.hint, KeyRow.id), page.q))
     rows = (await tx.session.scalars(after(wanted, page, (KeyRow.id,), (str,), newest_first=True))).all()
-    return to_page(rows, page, lambda row: KeyView.of(row, tx.now), lambda row: (row.id,))
+    used = await last_uses(tx, [row.id for row in rows])
+    return to_page(rows, page, lambda row: KeyView.of(row, tx.now, used.get(row.id)), lambda row: (row.id,))
+
+
+async def view_of(tx: ReadTx, row: KeyRow) -> KeyView:
+    """One key, with when it was last used."""
+    return KeyView.of(row, tx.now, (await last_uses(tx, [row.id])).get(row.id))
+
+
+def may_change(caller: Caller, created_by: str | None) -> bool:
+    """Whether the caller's role in the key's account is enough: a mere member changes only the keys he made."""
+    rank = ROLE_RANK[caller.account_role or "viewer"]
+    return rank > ROLE_RANK["member"] or (rank == ROLE_RANK["member"] and created_by == caller.user_id)
 
 
 async def create(
@@ -86,12 +99,11 @@ async def change(
     if wish.group is not UNSET or wish.models is not UNSET:
         await _refuse_widening(tx, account, row)
     await tx.flush()
-    view = KeyView.of(row, tx.now)
-    after = trail.body_of(view)
+    after = trail.body_of(KeyView.of(row, tx.now))
     if trail.differs(before, after):
         tx.touch("key", row.id)
         await trail.record(tx, caller, "key.change", row.id, before=before, after=after)
-    return view
+    return await view_of(tx, row)
 
 
 async def rotate(
@@ -106,7 +118,7 @@ async def rotate(
     row.digest, row.hint = secret.digest(pepper), secret.hint()
     await tx.flush()
     await trail.record(tx, caller, "key.rotate", row.id, before=before, after={"hint": row.hint})
-    return with_secret(KeyView.of(row, tx.now), secret)
+    return with_secret(await view_of(tx, row), secret)
 
 
 async def delete(tx: WriteTx, caller: Caller, key_id: str, expected: int | None, account_id: str | None) -> None:
@@ -127,9 +139,7 @@ def with_secret(view: KeyView, secret: KeySecret) -> KeyWithSecret:
 async def _mine(tx: ReadTx, caller: Caller, key_id: str, account_id: str | None) -> KeyRow:
     """A key this caller may change: a mere member changes only the keys he made."""
     row = await require(tx, key_id, account_id)
-    if account_id is None:
-        return row
-    if ROLE_RANK[caller.account_role or "viewer"] <= ROLE_RANK["member"] and row.created_by != caller.user_id:
+    if account_id is not None and not may_change(caller, row.created_by):
         raise Forbidden("this key was made by somebody else; an admin or owner of the account may change it")
     return row
 

@@ -144,3 +144,20 @@ async def test_nodes(api: Api) -> None:
             tx.add(NodeRow(id="node_1", epoch=epoch, address="127.0.0.1:9372", version="0.1.0", generation=epoch))
     rows = await walk(api, "/api/admin/nodes", 2)
     assert [(row["id"], row["epoch"], row["generation"]) for row in rows] == [("node_1", e, e) for e in (3, 2, 1)]
+
+
+async def test_keys_say_when_they_were_last_used(api: Api) -> None:
+    account = await api.account()
+    used, unused = [
+        await api.make("/api/admin/keys", {"name": name, "account_id": account}) for name in ("used", "unused")
+    ]
+    rows = [request_row(n, account, key_id=used["id"]) for n in (3, 1, 2)]
+    async with api.db.write_tx() as tx:
+        tx.session.add_all(rows)
+    newest = max(row.started_at for row in rows).isoformat().replace("+00:00", "Z")
+    listed = {key["id"]: key["last_used_at"] for key in (await api.get(f"/api/keys?account_id={account}"))["data"]}
+    assert listed == {used["id"]: newest, unused["id"]: None}
+    assert (await api.get(f"/api/admin/keys/{used['id']}"))["last_used_at"] == newest
+    before = await api.state()
+    await api.call("PATCH", f"/api/admin/keys/{used['id']}", {"name": "used"}, status=200)
+    assert await api.state() == before, "a use is no change"
