@@ -52,6 +52,11 @@ async def list_page(tx: ReadTx, page: ListQuery) -> Page[UserView]:
     return to_page(rows, page, lambda row: UserView.of(row, accounts.get(row.id)), lambda row: (row.id,))
 
 
+async def id_of(tx: ReadTx, email: str) -> str | None:
+    """The user with this e-mail, whatever its case."""
+    return await tx.session.scalar(select(UserRow.id).where(UserRow.email == folded(email)))
+
+
 async def emails(tx: ReadTx, user_ids: Sequence[str]) -> dict[str, str]:
     """The e-mail of each of some users, of those who are gone too: the audit log names them."""
     found = await tx.session.execute(select(UserRow.id, UserRow.email).where(UserRow.id.in_(user_ids)))

@@ -5,25 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy import select
 
 from tollway.db.tables import EntryRow, TransferRow
-from tollway.errors import AlreadyExists
 from tollway.http import idempotency
-from tollway.http.callers import Caller
-from tollway.http.changes import GENERATION_HEADER, current_generation
-from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, IdempotencyKey, Paging, Within
 from tollway.http.lists import Page, after, like, to_page
-from tollway.wallets import service
+from tollway.wallets import crediting, service
 from tollway.wallets.schemas import CreditView, CreditWish, EntryView, LedgerView, WalletView
 
 Filter = Annotated[str | None, QueryParameter(max_length=128)]
-# A second try is enough: after a collision the first answer is there to be read.
-_TRIES = 2
 
 
 @get("/", summary="Read the wallet")
@@ -56,34 +49,7 @@ async def create_credit(
 ) -> Response[CreditView]:
     """201. Needs Idempotency-Key; sent again, the first answer comes again and nothing moves."""
     tried = idempotency.attempt(caller.id, request.url.path, idempotency_key, data)
-    async with ctx.db.read_tx() as tx:
-        former = await idempotency.replay(tx, tried)
-    if former is not None:
-        return former
-    await service.make_room(ctx.db, account_id, data)
-    for last in range(_TRIES):
-        try:
-            return await _credit(ctx, caller, account_id, data, tried)
-        except AlreadyExists:
-            # Two with one key at once: the other one's answer is committed now.
-            if last == _TRIES - 1:
-                raise
-    raise AssertionError("unreachable")
-
-
-async def _credit(
-    ctx: Context, caller: Caller, account_id: str, wish: CreditWish, tried: idempotency.Attempt
-) -> Response[Any]:
-    async with ctx.db.write_tx() as tx:
-        former = await idempotency.replay(tx, tried)
-        if former is not None:
-            return former
-        generation = await current_generation(tx)
-        view = await service.credit(tx, caller, account_id, wish)
-        body = msgspec.json.encode(view)
-        await idempotency.remember(tx, tried, 201, body)
-    headers = {GENERATION_HEADER: str(tx.generation if tx.generation is not None else generation)}
-    return Response(body, status_code=201, media_type="application/json", headers=headers)
+    return await crediting.credit_once(ctx.db, caller, account_id, data, tried)
 
 
 @get("/", summary="List ledger entries")

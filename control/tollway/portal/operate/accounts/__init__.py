@@ -1,0 +1,1 @@
+"""Accounts: who pays, and the people and keys in them."""

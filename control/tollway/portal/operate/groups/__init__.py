@@ -1,0 +1,1 @@
+"""Groups: who may call which models at which multiplier."""

@@ -1,0 +1,1 @@
+"""Models: what is offered, at which prices, by which routes."""

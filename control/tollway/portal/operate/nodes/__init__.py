@@ -1,0 +1,1 @@
+"""Gateway processes: which snapshot each has, and when it was last heard of."""

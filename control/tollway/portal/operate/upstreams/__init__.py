@@ -1,0 +1,1 @@
+"""Upstreams: providers, their credentials, the gateway's patience with them."""
