@@ -1,0 +1,1 @@
+"""`/playground`: a chat with a model, in the page, paid by the account."""
