@@ -83,8 +83,15 @@ def refused(
     if isinstance(error, AlreadyExists) and not error.errors:
         return Form(form.values, {name: in_words(error.message, error.own_code, spoken)}, "")
     form = form.refuse(error, spoken, shown=shown)
-    lost = [f"{field}: {sentence}" for field, sentence in form.errors.items() if not shows(field)]
-    kept = {field: sentence for field, sentence in form.errors.items() if shows(field)}
+    kept: dict[str, str] = {}
+    lost: list[str] = []
+    for field, sentence in form.errors.items():
+        # A list is one field of the page: `models[3]` is said at `models`.
+        place = field if shows(field) else field.partition("[")[0]
+        if shows(place):
+            kept[place] = sentence
+        else:
+            lost.append(f"{field}: {sentence}")
     return Form(form.values, kept, " ".join([form.problem, *lost]).strip())
 
 

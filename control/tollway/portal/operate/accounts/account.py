@@ -86,8 +86,7 @@ def _refused(form: Form, error: TollwayError, viewer: Viewer) -> Forms:
         case "credit" | "debit":
             return Forms(money=refused(form, error, viewer.words, shows=_MONEY_FIELDS))
         case "save":
-            shown = {"extra_groups": "extra_groups"}
-            return Forms(settings=refused(form, error, viewer.words, shows=_SETTING_FIELDS, shown=shown))
+            return Forms(settings=refused(form, error, viewer.words, shows=_SETTING_FIELDS))
         case _:
             return Forms(keys=refused(form, error, viewer.words, shows=_NOWHERE))
 
