@@ -6,8 +6,8 @@ import "./frame.js";
 const tags = [...document.querySelectorAll("[data-pick]")];
 /** Kind → the model that was chosen, in the order of choosing. What was not chosen is not in the address. */
 const picked = new Map(tags.filter((tag) => "picked" in tag.dataset).map((tag) => [tag.dataset.pick, tag.dataset.name]));
-/** Kind → the model that the server showed without a choice. */
-const first = new Map(tags.filter((tag) => tag.hasAttribute("aria-current")).map((tag) => [tag.dataset.pick, tag.dataset.name]));
+/** Kind → what is shown without a choice: the first of its row. */
+const first = new Map([...tags].reverse().map((tag) => [tag.dataset.pick, tag.dataset.name]));
 
 function address(choices) {
   const url = new URL(location.href);
