@@ -91,7 +91,7 @@ async def change(
     tx: WriteTx, caller: Caller, key_id: str, wish: KeyPatch, expected: int | None, account_id: str | None
 ) -> KeyView:
     """PATCH. Raises NotFound, Forbidden, StaleVersion, Invalid."""
-    row = await _mine(tx, caller, key_id, account_id)
+    row = await require_mine(tx, caller, key_id, account_id)
     require_version(row, expected)
     account = await tx.session.get_one(AccountRow, row.account_id)
     before = trail.body_of(KeyView.of(row, tx.now))
@@ -110,7 +110,7 @@ async def rotate(
     tx: WriteTx, caller: Caller, pepper: bytes, key_id: str, expected: int | None, account_id: str | None
 ) -> KeyWithSecret:
     """A new secret for the same key; the old one is refused as soon as the gateways know. Raises as `change` does."""
-    row = await _mine(tx, caller, key_id, account_id)
+    row = await require_mine(tx, caller, key_id, account_id)
     require_version(row, expected)
     secret = KeySecret.generate()
     tx.touch("key", row.id, row.digest)
@@ -123,7 +123,7 @@ async def rotate(
 
 async def delete(tx: WriteTx, caller: Caller, key_id: str, expected: int | None, account_id: str | None) -> None:
     """Mark a key as gone. Raises NotFound, Forbidden, StaleVersion."""
-    row = await _mine(tx, caller, key_id, account_id)
+    row = await require_mine(tx, caller, key_id, account_id)
     require_version(row, expected)
     before = trail.body_of(KeyView.of(row, tx.now))
     row.enabled, row.deleted_at = False, tx.now
@@ -136,7 +136,7 @@ def with_secret(view: KeyView, secret: KeySecret) -> KeyWithSecret:
     return KeyWithSecret(**msgspec.structs.asdict(view), secret=secret.reveal())
 
 
-async def _mine(tx: ReadTx, caller: Caller, key_id: str, account_id: str | None) -> KeyRow:
+async def require_mine(tx: ReadTx, caller: Caller, key_id: str, account_id: str | None) -> KeyRow:
     """A key this caller may change: a mere member changes only the keys he made."""
     row = await require(tx, key_id, account_id)
     if account_id is not None and not may_change(caller, row.created_by):
