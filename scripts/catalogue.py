@@ -1,6 +1,6 @@
-"""Checks the portal's catalogues: every message of templates and code is translated into every language, and nothing else.
+"""Checks the portal's catalogues: every message of templates and code is translated into every language.
 
-`make lint` runs it. With `--missing LANGUAGE` it prints what is missing as the beginning of a catalogue, to be filled in.
+`make lint` runs it. With `--missing LANGUAGE` it prints what is missing, as entries to be filled in.
 Fails on: a message without a translation, a fuzzy one, one that no source has any more, one translated in two ways, and
 one whose placeholders are not those of its source.
 """

@@ -136,12 +136,15 @@ async def test_sigterm_lets_running_requests_end(tmp_path: Path) -> None:
 
 async def test_without_a_database_it_says_so(tmp_path: Path) -> None:
     async with served(tmp_path, dsn=f"postgresql://nobody@127.0.0.1:{free_port()}/none") as (client, process):
-        for path in ("/api/me", "/api/admin/accounts", "/setup?token=x"):
+        page = await client.get("/docs")
+        assert page.status_code == 503
+        assert "The database cannot be reached" in page.text
+        for path in ("/api/me", "/api/admin/accounts"):
             answer = await client.get(path, headers=OPERATOR)
             assert answer.status_code == 503
             assert answer.json()["code"] == "unavailable"
             assert int(answer.headers["retry-after"]) > 0
-        for path in ("/", "/api/docs", "/api/openapi.json"):
+        for path in ("/api/docs", "/api/openapi.json"):
             assert (await client.get(path)).status_code == 200, path
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), WAIT_S) == 0

@@ -35,7 +35,7 @@ _GENERIC: Final = frozenset({"not_found", "internal", "unavailable", "method_not
 
 def is_page(path: str) -> bool:
     """Whether people, not programs, ask for this path."""
-    return not path.startswith(("/api/", "/internal/", "/v1/"))
+    return not f"{path}/".startswith(("/api/", "/internal/", "/v1/"))
 
 
 def error_page(

@@ -48,7 +48,10 @@ def catalogue(language: str) -> NullTranslations:
         with path.open("rb") as source:
             write_mo(compiled, read_po(source, locale=language))
         compiled.seek(0)
-        merged.merge(Translations(compiled))
+        part = Translations(compiled)
+        merged.merge(part)
+        # Merging takes the messages only; without the rule every language would count like English.
+        merged.plural = part.plural
     return merged
 
 

@@ -1,4 +1,4 @@
-"""Who looks at a page, and how: person, account, language, theme, address, and the secret that ties forms to the browser.
+"""Who looks at a page, and how: person, account, language, theme, address, and what ties forms to the browser.
 
 Composed once per request from what the guard found. An error page must be possible while the database is away, so what
 needs the database is optional, and then the page is one for nobody in particular.
