@@ -28,7 +28,7 @@ async def test_an_upstream_is_made_changed_and_deleted(api: Api) -> None:
     answer = await operator.send("/operate/upstreams/new", new)
     assert (answer.status_code, answer.headers["location"]) == (303, "/operate/upstreams/edit/main?done=created")
     assert "x-tollway-generation" in answer.headers
-    assert "The gateways know it already" in await operator.get(answer.headers["location"])
+    assert "Created." in await operator.get(answer.headers["location"])
     stored = await api.get("/api/admin/upstreams/main")
     assert stored["base_url"] == "https://api.example.com/v1"
     assert stored["timeouts"] == {"connect_ms": 1500}

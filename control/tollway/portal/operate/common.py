@@ -20,8 +20,8 @@ from tollway.portal.frame.translate import N_, Words
 from tollway.portal.frame.viewer import Viewer
 
 DONE: Final[Mapping[str, str]] = {
-    "created": N_("Created. The gateways know it already."),
-    "saved": N_("Saved. The gateways know it already."),
+    "created": N_("Created."),
+    "saved": N_("Saved."),
     "deleted": N_("Deleted."),
     "credited": N_("The money is in the wallet."),
     "taken": N_("The money was taken back."),
