@@ -68,6 +68,7 @@ FEATURES: Final[tuple[Router, ...]] = (
     wallets.ledger_router,
     usage.member_router,
     usage.admin_router,
+    usage.file_router,
     nodes.router,
     node_desk.router,
     audit.router,

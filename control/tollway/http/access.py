@@ -73,6 +73,8 @@ TABLE: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/api/wallet"): Access.VIEWER,
     ("GET", "/api/wallet/entries"): Access.VIEWER,
     ("GET", "/api/usage"): Access.VIEWER,
+    ("GET", "/api/usage/summary"): Access.VIEWER,
+    ("GET", "/api/usage.csv"): Access.VIEWER,
     ("GET", "/api/usage/{request_id}"): Access.VIEWER,
     **_resource("/api/admin/accounts", "/api/admin/accounts/{account_id}", delete=False),
     ("POST", "/api/admin/accounts/{account_id}/credits"): Access.OPERATOR,

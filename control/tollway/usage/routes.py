@@ -2,61 +2,65 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Router, get
 from litestar.params import FromPath, QueryParameter
-from sqlalchemy import Select, select
+from litestar.response import Stream
+from sqlalchemy import select
 
 from tollway.db.tables import RequestRow
 from tollway.errors import NotFound
-from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Paging, Within
-from tollway.http.lists import ListQuery, Page, after, like, to_page
-from tollway.http.period import Period
-from tollway.usage.schemas import MemberUsageView, UsageView
+from tollway.http.lists import Page, to_page
+from tollway.usage import export, listing, summary
+from tollway.usage.listing import Filter
+from tollway.usage.schemas import MemberUsageView, SummaryView, UsageView
 
-Filter = Annotated[str | None, QueryParameter(max_length=128)]
-# The hold id makes the order total: many requests start in one millisecond.
-_ORDER = (RequestRow.started_at, RequestRow.node_id, RequestRow.epoch, RequestRow.seq)
-_KINDS = (datetime, str, int, int)
-
-
-async def _rows(ctx: Context, page: ListQuery, wanted: Select[Any]) -> list[RequestRow]:
-    if page.q:
-        wanted = wanted.where(like((RequestRow.request_id, RequestRow.client_request_id, RequestRow.model), page.q))
-    async with ctx.db.read_tx() as tx:
-        return list((await tx.session.scalars(after(wanted, page, _ORDER, _KINDS, newest_first=True))).all())
-
-
-def _cursor(row: RequestRow) -> tuple[datetime, str, int, int]:
-    return (row.started_at, row.node_id, row.epoch, row.seq)
-
-
-def _filtered(
-    period: Period, account_id: str | None, key_id: str | None, model: str | None, request_id: str | None
-) -> Select[Any]:
-    wanted = period.within(select(RequestRow), RequestRow.started_at)
-    exact = (
-        (RequestRow.account_id, account_id),
-        (RequestRow.key_id, key_id),
-        (RequestRow.model, model),
-        (RequestRow.request_id, request_id),
-    )
-    for column, value in exact:
-        if value is not None:
-            wanted = wanted.where(column == value)
-    return wanted
+Exactly = Annotated[str | None, QueryParameter(max_length=128)]
+Failed = Annotated[bool, QueryParameter(description="only requests that ended with an error")]
+Days = Annotated[int, QueryParameter(ge=1, le=summary.DAYS_MAX, description="days of UTC, today included")]
+DAYS_DEFAULT = 30
 
 
 @get("/", summary="List this account's requests")
 async def list_usage(
-    ctx: Ctx, caller: Asking, page: Paging, period: Within, key_id: Filter = None, model: Filter = None
+    ctx: Ctx,
+    caller: Asking,
+    page: Paging,
+    period: Within,
+    key_id: Exactly = None,
+    model: Exactly = None,
+    failed: Failed = False,
 ) -> Page[MemberUsageView]:
-    """Filters: `key_id`, `model`, `from`, `to`; `q` in request ids and model."""
-    rows = await _rows(ctx, page, _filtered(period, caller.account, key_id, model, None))
-    return to_page(rows, page, MemberUsageView.of, _cursor)
+    """Filters: `key_id`, `model`, `failed`, `from`, `to`; `q` in request ids and model."""
+    wanted = Filter(account_id=caller.account, key_id=key_id, model=model, failed=failed, q=page.q, period=period)
+    async with ctx.db.read_tx() as tx:
+        return await listing.member_page(tx, page, wanted)
+
+
+@get("/summary", summary="Sum this account's requests by day, model and key")
+async def get_summary(ctx: Ctx, caller: Asking, days: Days = DAYS_DEFAULT) -> SummaryView:
+    """The last `days` days. `charge` is what the wallet paid."""
+    async with ctx.db.read_tx() as tx:
+        return SummaryView.of(await summary.summarise(tx, caller.account, days))
+
+
+@get("/api/usage.csv", summary="This account's requests as a CSV file")
+async def export_usage(
+    ctx: Ctx,
+    caller: Asking,
+    page: Paging,
+    period: Within,
+    key_id: Exactly = None,
+    model: Exactly = None,
+    failed: Failed = False,
+) -> Stream:
+    """The filters of the list; 422 when they select more than 100,000 requests."""
+    wanted = Filter(account_id=caller.account, key_id=key_id, model=model, failed=failed, q=page.q, period=period)
+    await export.require_bounded(ctx.db, wanted)
+    headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
+    return Stream(lambda: export.lines(ctx.db, wanted), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @get("/{request_id:str}", summary="Read one request")
@@ -75,15 +79,27 @@ async def admin_list_usage(
     ctx: Ctx,
     page: Paging,
     period: Within,
-    account_id: Filter = None,
-    key_id: Filter = None,
-    model: Filter = None,
-    request_id: Filter = None,
+    account_id: Exactly = None,
+    key_id: Exactly = None,
+    model: Exactly = None,
+    request_id: Exactly = None,
+    failed: Failed = False,
 ) -> Page[UsageView]:
-    """Filters: `account_id`, `key_id`, `model`, `request_id`, `from`, `to`."""
-    rows = await _rows(ctx, page, _filtered(period, account_id, key_id, model, request_id))
-    return to_page(rows, page, UsageView.of, _cursor)
+    """Filters: `account_id`, `key_id`, `model`, `request_id`, `failed`, `from`, `to`; `q` in request ids and model."""
+    wanted = Filter(
+        account_id=account_id,
+        key_id=key_id,
+        model=model,
+        request_id=request_id,
+        failed=failed,
+        q=page.q,
+        period=period,
+    )
+    async with ctx.db.read_tx() as tx:
+        rows = await listing.rows_of(tx, page, wanted)
+    return to_page(rows, page, UsageView.of, listing.cursor_of)
 
 
-member_router = Router("/api/usage", route_handlers=[list_usage, get_usage], tags=["usage"])
+member_router = Router("/api/usage", route_handlers=[list_usage, get_summary, get_usage], tags=["usage"])
 admin_router = Router("/api/admin/usage", route_handlers=[admin_list_usage], tags=["usage"])
+file_router = Router("/", route_handlers=[export_usage], tags=["usage"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
 from tollway.db.tables import RequestRow
 from tollway.money import TOKEN_PRICES, format_multiplier, format_usd
+from tollway.usage.summary import Summary, Sums
 
 OUTCOMES = ("settled", "voided", "recovered")
 ENDPOINTS = ("chat", "completions", "embeddings", "images", "audio", "moderations", "rerank")
@@ -131,3 +132,57 @@ class MemberUsageView(msgspec.Struct, kw_only=True):
 def endpoint_of(row: RequestRow) -> str:
     """The contract's number as a name; one that a newer gateway made is shown as it is."""
     return ENDPOINTS[row.endpoint] if 0 <= row.endpoint < len(ENDPOINTS) else str(row.endpoint)
+
+
+class SumsView(msgspec.Struct, kw_only=True):
+    """What some requests come to. `tokens_in` and `tokens_out` hold every kind of token that is priced so."""
+
+    calls: int
+    errors: int
+    tokens_in: int
+    tokens_out: int
+    charge: str
+
+    @classmethod
+    def of(cls, sums: Sums) -> SumsView:
+        """From its sums."""
+        return cls(
+            calls=sums.calls,
+            errors=sums.errors,
+            tokens_in=sums.tokens_in,
+            tokens_out=sums.tokens_out,
+            charge=format_usd(sums.charge_nano),
+        )
+
+
+class DayView(msgspec.Struct):
+    """One day of UTC."""
+
+    day: date
+    sums: SumsView
+
+
+class ShareView(msgspec.Struct):
+    """One model (by name) or key (by id)."""
+
+    name: str
+    sums: SumsView
+
+
+class SummaryView(msgspec.Struct):
+    """An account over some days, the last of which is today; models and keys with the dearest first."""
+
+    total: SumsView
+    by_day: list[DayView]
+    by_model: list[ShareView]
+    by_key: list[ShareView]
+
+    @classmethod
+    def of(cls, summary: Summary) -> SummaryView:
+        """From its sums."""
+        return cls(
+            total=SumsView.of(summary.total),
+            by_day=[DayView(day, SumsView.of(sums)) for day, sums in zip(summary.days, summary.by_day, strict=True)],
+            by_model=[ShareView(share.name, SumsView.of(share.total)) for share in summary.by_model],
+            by_key=[ShareView(share.name, SumsView.of(share.total)) for share in summary.by_key],
+        )

@@ -1,0 +1,128 @@
+"""Sums of an account's requests by day, model and key, from the hourly sums that posting keeps.
+
+A day is a day of UTC. `charge` is what the wallet paid. The sums say the same as the requests: reconcile compares them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import func, select
+
+from tollway.db.engine import ReadTx
+from tollway.db.tables import UsageHourRow
+
+DAYS_MAX: Final = 366
+_IN: Final = (
+    UsageHourRow.input_tokens,
+    UsageHourRow.cache_read_tokens,
+    UsageHourRow.cache_write_5m_tokens,
+    UsageHourRow.cache_write_1h_tokens,
+    UsageHourRow.audio_input_tokens,
+    UsageHourRow.image_input_tokens,
+)
+_OUT: Final = (
+    UsageHourRow.output_tokens,
+    UsageHourRow.reasoning_tokens,
+    UsageHourRow.audio_output_tokens,
+    UsageHourRow.image_output_tokens,
+)
+
+
+class Sums(msgspec.Struct):
+    """What some requests come to. `tokens_in` and `tokens_out` count every kind of token that is priced so."""
+
+    calls: int = 0
+    errors: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    charge_nano: int = 0
+
+    def add(self, other: Sums) -> None:
+        """In place."""
+        self.calls += other.calls
+        self.errors += other.errors
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.charge_nano += other.charge_nano
+
+
+class Share(msgspec.Struct):
+    """One model or key: its sums, in all and by day, in the order of `Summary.days`."""
+
+    name: str
+    total: Sums
+    by_day: list[Sums]
+
+
+class Summary(msgspec.Struct):
+    """An account over some days, the last of which is today. Models and keys come with the dearest first."""
+
+    days: list[date]
+    total: Sums
+    by_day: list[Sums]
+    by_model: list[Share]
+    by_key: list[Share]
+
+
+async def summarise(tx: ReadTx, account_id: str, day_count: int) -> Summary:
+    """The last `day_count` days, today included; at most DAYS_MAX."""
+    today = tx.now.astimezone(UTC).date()
+    count = max(1, min(day_count, DAYS_MAX))
+    days = [today - timedelta(days=count - 1 - n) for n in range(count)]
+    places = {day: n for n, day in enumerate(days)}
+    total, by_day = Sums(), [Sums() for _ in days]
+    models: dict[str, list[Sums]] = defaultdict(lambda: [Sums() for _ in days])
+    keys: dict[str, list[Sums]] = defaultdict(lambda: [Sums() for _ in days])
+    for model, key_id, hour, sums in await _hours(tx, account_id, days[0]):
+        place = places.get(hour.astimezone(UTC).date())
+        if place is None:  # a node's clock runs ahead of ours: tomorrow's requests show tomorrow
+            continue
+        for part in (total, by_day[place], models[model][place], keys[key_id][place]):
+            part.add(sums)
+    return Summary(days, total, by_day, _shares(models.items()), _shares(keys.items()))
+
+
+async def _hours(tx: ReadTx, account_id: str, first: date) -> list[tuple[str, str, datetime, Sums]]:
+    """One row per model, key and hour: upstreams are the operator's matter."""
+    row = UsageHourRow
+    since = datetime.combine(first, time(), UTC)
+    wanted = (
+        select(
+            row.model,
+            row.key_id,
+            row.hour,
+            func.sum(row.calls),
+            func.sum(row.errors),
+            func.sum(_sum(_IN)),
+            func.sum(_sum(_OUT)),
+            func.sum(row.charge_nano),
+        )
+        .where(row.account_id == account_id, row.hour >= since)
+        .group_by(row.model, row.key_id, row.hour)
+    )
+    return [
+        (model, key_id, hour, Sums(*(int(value) for value in values)))
+        for model, key_id, hour, *values in await tx.session.execute(wanted)
+    ]
+
+
+def _sum(columns: tuple[Any, ...]) -> Any:
+    first, *rest = columns
+    for column in rest:
+        first = first + column
+    return first
+
+
+def _shares(found: Iterable[tuple[str, list[Sums]]]) -> list[Share]:
+    shares = []
+    for name, by_day in found:
+        total = Sums()
+        for sums in by_day:
+            total.add(sums)
+        shares.append(Share(name, total, by_day))
+    return sorted(shares, key=lambda share: (-share.total.charge_nano, -share.total.calls, share.name))
