@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from litestar import Response
-
 from tollway.errors import AlreadyExists, Invalid, StaleVersion, TollwayError
-from tollway.http.changes import GENERATION_HEADER
+from tollway.portal.frame.done import notice as sentence_of
 from tollway.portal.frame.forms import Form
 from tollway.portal.frame.messages import in_words
-from tollway.portal.frame.render import see_other
 from tollway.portal.frame.translate import N_, Words
 from tollway.portal.frame.viewer import Viewer
 
@@ -37,19 +34,9 @@ STALE: Final = N_(
 CONFIRM: Final = "confirm"
 
 
-def done(viewer: Viewer, path: str, code: str, generation: int | None = None) -> Response[bytes]:
-    """303 to a page that says what was done, sent once the gateways know (`control_app.told`)."""
-    response = see_other(viewer, f"{path}?done={code}")
-    if generation is not None:
-        response.headers[GENERATION_HEADER] = str(generation)
-    return response
-
-
 def notice(viewer: Viewer) -> str:
-    """The sentence of the `?done=` this page was reached with. Links on the page go on without it."""
-    code = next((value for name, value in viewer.query if name == "done"), "")
-    viewer.query = [(name, value) for name, value in viewer.query if name != "done"]
-    return viewer.words.gettext(DONE[code]) if code in DONE else ""
+    """The sentence of the code that this page was reached with."""
+    return sentence_of(viewer, DONE)
 
 
 def version_of(form: Form) -> int:

@@ -27,10 +27,11 @@ from tollway.http.lists import ListQuery
 from tollway.keys import service as keys
 from tollway.keys.schemas import KeyPatch
 from tollway.money import parse_usd
+from tollway.portal.frame.done import went_well
 from tollway.portal.frame.forms import Form, read_form, to_body
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking, Viewer
-from tollway.portal.operate.common import done, notice, one_of, refused, version_of
+from tollway.portal.operate.common import notice, one_of, refused, version_of
 from tollway.users import service as users
 from tollway.wallets.crediting import credit_once
 from tollway.wallets.schemas import CreditWish
@@ -78,7 +79,7 @@ async def change_account(
     except TollwayError as exc:
         forms = _refused(form, exc, viewer)
         return await _page(request, ctx, viewer, account_id, forms, exc.status)
-    return done(viewer, address(account_id), code, generation)
+    return went_well(viewer, address(account_id), code, generation)
 
 
 def _refused(form: Form, error: TollwayError, viewer: Viewer) -> Forms:

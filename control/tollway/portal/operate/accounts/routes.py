@@ -13,12 +13,13 @@ from tollway.groups import service as groups
 from tollway.http.access import Access
 from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Paging
+from tollway.portal.frame.done import went_well
 from tollway.portal.frame.forms import Form, read_form, to_body
 from tollway.portal.frame.render import render
 from tollway.portal.frame.translate import LANGUAGES, N_
 from tollway.portal.frame.viewer import Looking, Viewer
 from tollway.portal.operate.accounts.account import LIST, address, change_account, show_account
-from tollway.portal.operate.common import done, notice, one_of, refused
+from tollway.portal.operate.common import notice, one_of, refused
 from tollway.users import service as users
 from tollway.users.passwords import hash_password
 from tollway.users.schemas import UserCreate
@@ -58,7 +59,7 @@ async def create_account(request: Request[Any, Any, Any], ctx: Ctx, caller: Aski
     except TollwayError as exc:
         form = refused(form, exc, viewer.words, shows=_ACCOUNT_FIELDS)
         return await _account_page(request, ctx, viewer, form, exc.status)
-    return done(viewer, address(view.id), "created", tx.generation)
+    return went_well(viewer, address(view.id), "created", tx.generation)
 
 
 async def _account_page(
@@ -89,7 +90,7 @@ async def create_user(request: Request[Any, Any, Any], ctx: Ctx, caller: Asking,
     except TollwayError as exc:
         form = refused(form, exc, viewer.words, shows=_USER_FIELDS, name="email")
         return _user_page(request, viewer, form, exc.status)
-    return done(viewer, address(str(view.account_id)), "user-created", tx.generation)
+    return went_well(viewer, address(str(view.account_id)), "user-created", tx.generation)
 
 
 def _user_page(request: Request[Any, Any, Any], viewer: Viewer, form: Form, status: int = 200) -> Response[bytes]:

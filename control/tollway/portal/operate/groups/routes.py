@@ -14,10 +14,11 @@ from tollway.groups.schemas import GroupCreate, GroupPatch, GroupView
 from tollway.http.access import Access
 from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Paging
+from tollway.portal.frame.done import went_well
 from tollway.portal.frame.forms import Form, read_form, to_body
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking, Viewer
-from tollway.portal.operate.common import confirmed, done, notice, one_of, refused, removal, version_of
+from tollway.portal.operate.common import confirmed, notice, one_of, refused, removal, version_of
 
 LIST: Final = "/operate/groups"
 _FIELDS: Final = one_of(("name", "description", "price_multiplier", "models", "limits.rpm"))
@@ -61,7 +62,7 @@ async def create_group(request: Request[Any, Any, Any], ctx: Ctx, caller: Asking
     except TollwayError as exc:
         form = refused(form, exc, viewer.words, shows=_FIELDS)
         return _new_page(request, viewer, form, status=exc.status)
-    return done(viewer, _edit(wish.name), "created", tx.generation)
+    return went_well(viewer, _edit(wish.name), "created", tx.generation)
 
 
 @get(f"{LIST}/edit/{{name:str}}")
@@ -92,9 +93,9 @@ async def change_group(
             return await _edit_page(request, ctx, viewer, name, removing=form, status=exc.status)
         form = refused(form, exc, viewer.words, shows=_FIELDS)
         return await _edit_page(request, ctx, viewer, name, form=form, status=exc.status)
-    return (
-        done(viewer, LIST, "deleted", tx.generation) if deletes else done(viewer, _edit(name), "saved", tx.generation)
-    )
+    if deletes:
+        return went_well(viewer, LIST, "deleted", tx.generation)
+    return went_well(viewer, _edit(name), "saved", tx.generation)
 
 
 def _new_page(request: Request[Any, Any, Any], viewer: Viewer, form: Form, status: int = 200) -> Response[bytes]:

@@ -14,10 +14,11 @@ from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Paging
 from tollway.models import service
 from tollway.models.schemas import ModelCreate, ModelPatch, ModelView
+from tollway.portal.frame.done import went_well
 from tollway.portal.frame.forms import Form, read_form, to_body
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking, Viewer
-from tollway.portal.operate.common import confirmed, done, notice, refused, removal, version_of
+from tollway.portal.operate.common import confirmed, notice, refused, removal, version_of
 from tollway.portal.operate.models import form as forms
 from tollway.upstreams import service as upstreams
 
@@ -65,7 +66,7 @@ async def create_model(request: Request[Any, Any, Any], ctx: Ctx, caller: Asking
     except TollwayError as exc:
         form = refused(form, exc, viewer.words, shows=forms.FIELDS, shown=forms.shown(form))
         return await _page(request, ctx, viewer, None, form=form, status=exc.status)
-    return done(viewer, _edit(wish.name), "created", tx.generation)
+    return went_well(viewer, _edit(wish.name), "created", tx.generation)
 
 
 @get(f"{LIST}/edit/{{name:path}}")
@@ -100,8 +101,8 @@ async def change_model(
         form = refused(form, exc, viewer.words, shows=forms.FIELDS, shown=forms.shown(form))
         return await _page(request, ctx, viewer, name, form=form, status=exc.status)
     if deletes:
-        return done(viewer, LIST, "deleted", tx.generation)
-    return done(viewer, _edit(name), "saved", tx.generation)
+        return went_well(viewer, LIST, "deleted", tx.generation)
+    return went_well(viewer, _edit(name), "saved", tx.generation)
 
 
 async def _page(

@@ -12,10 +12,11 @@ from tollway.errors import TollwayError
 from tollway.http.access import Access
 from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Paging
+from tollway.portal.frame.done import went_well
 from tollway.portal.frame.forms import Form, read_form, to_body
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking, Viewer
-from tollway.portal.operate.common import confirmed, done, notice, refused, removal, version_of
+from tollway.portal.operate.common import confirmed, notice, refused, removal, version_of
 from tollway.portal.operate.upstreams.form import FIELDS, PROVIDERS, TIMEOUTS, shown, values
 from tollway.upstreams import service
 from tollway.upstreams.schemas import UpstreamCreate, UpstreamPatch, UpstreamView
@@ -66,7 +67,7 @@ async def create_upstream(
     except TollwayError as exc:
         form = refused(form, exc, viewer.words, shows=FIELDS, shown=shown(form))
         return _new_page(request, viewer, form, status=exc.status)
-    return done(viewer, _edit(wish.name), "created", tx.generation)
+    return went_well(viewer, _edit(wish.name), "created", tx.generation)
 
 
 @get(f"{LIST}/edit/{{name:str}}")
@@ -99,8 +100,8 @@ async def change_upstream(
         form = refused(form, exc, viewer.words, shows=FIELDS, shown=shown(form))
         return await _edit_page(request, ctx, viewer, name, form=form, status=exc.status)
     if deletes:
-        return done(viewer, LIST, "deleted", tx.generation)
-    return done(viewer, _edit(name), "saved", tx.generation)
+        return went_well(viewer, LIST, "deleted", tx.generation)
+    return went_well(viewer, _edit(name), "saved", tx.generation)
 
 
 def _new_page(request: Request[Any, Any, Any], viewer: Viewer, form: Form, status: int = 200) -> Response[bytes]:
