@@ -14,7 +14,7 @@ from tollway.settings import Settings
 
 pytestmark = pytest.mark.contract
 
-PAGES = {"/setup", "/api/docs", "/api/openapi.json"}
+PAGES = {"/api/docs", "/api/openapi.json"}
 
 
 @pytest.fixture(scope="module")

@@ -75,6 +75,7 @@ class SetupWish(msgspec.Struct, forbid_unknown_fields=True):
     email: Email
     name: ShortText
     password: Password
+    language: Language = "en"
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):

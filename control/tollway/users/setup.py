@@ -19,6 +19,7 @@ from tollway.errors import NotFound, TollwayError
 from tollway.http.callers import Caller
 from tollway.settings import Settings
 from tollway.users import service
+from tollway.users.passwords import hash_password
 from tollway.users.schemas import SetupWish, UserCreate, UserView
 
 _LABEL: Final = "setup-link"
@@ -30,7 +31,7 @@ class SetupDone(TollwayError):
     code, status, title, fault = "setup_done", 410, "Already set up", "client"
 
 
-_DONE: Final = "this set-up link has been used; sign in, or reset the password with: tollway admin reset-password"
+_DONE: Final = "this set-up link has been used and there is an operator; sign in"
 
 
 async def ensure_setup_link(db: Database, settings: Settings) -> str | None:
@@ -67,6 +68,15 @@ async def require_open(tx: ReadTx, token: str) -> None:
         raise SetupDone(_DONE)
 
 
+async def set_up(db: Database, caller: Caller, wish: SetupWish) -> UserView:
+    """Make the first operator, the password's hash outside any transaction. Raises as `create_operator`."""
+    async with db.read_tx() as tx:
+        await require_open(tx, wish.token)  # before the costly hash: a wrong token buys no work of ours
+    password_hash = await hash_password(wish.password)
+    async with db.write_tx() as write:
+        return await create_operator(write, caller, wish, password_hash)
+
+
 async def create_operator(tx: WriteTx, caller: Caller, wish: SetupWish, password_hash: str) -> UserView:
     """Spend the link and make the operator. Raises as `require_open`, and AlreadyExists for the e-mail."""
     await require_open(tx, wish.token)
@@ -79,7 +89,8 @@ async def create_operator(tx: WriteTx, caller: Caller, wish: SetupWish, password
     )
     if spent.one_or_none() is None:
         raise SetupDone(_DONE)
-    return await service.create(tx, caller, UserCreate(wish.email, wish.name, role="operator"), password_hash)
+    user = UserCreate(wish.email, wish.name, role="operator", language=wish.language)
+    return await service.create(tx, caller, user, password_hash)
 
 
 async def _has_operator(tx: ReadTx) -> bool:

@@ -1,4 +1,4 @@
-"""`/sign-in`, `/sign-out`, `/preferences`."""
+"""`/sign-in`, `/sign-out`, `/preferences`; the set-up link and signing up have files of their own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tollway.portal.frame.viewer import (
     account_cookie,
     preference_cookie,
 )
+from tollway.portal.sign import setup
 from tollway.users import service, sessions
 from tollway.users.attempts import Attempts
 from tollway.users.schemas import SignIn
@@ -107,8 +108,9 @@ async def take_preferences(request: Request[Any, Any, Any], viewer: Looking) -> 
     return see_other(viewer, own_path(form.value("back", HOME)))
 
 
-HANDLERS: Final = (show_sign_in, take_sign_in, take_sign_out, take_preferences)
+HANDLERS: Final = (show_sign_in, take_sign_in, take_sign_out, take_preferences, *setup.HANDLERS)
 ACCESS: Final = {
+    **setup.ACCESS,
     ("GET", "/sign-in"): Access.VISITOR,
     ("POST", "/sign-in"): Access.VISITOR,
     ("POST", "/sign-out"): Access.PERSON,
