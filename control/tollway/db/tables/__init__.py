@@ -20,6 +20,7 @@ from tollway.db.tables.system import (
     NodeRow,
     RevisionRow,
     SettingRow,
+    StatusHourRow,
 )
 from tollway.db.tables.usage import COUNT_COLUMNS, UNIT_COLUMNS, AttemptRow, RequestRow, UsageHourRow
 
@@ -51,6 +52,7 @@ __all__ = [
     "SessionRow",
     "SettingRow",
     "SetupRow",
+    "StatusHourRow",
     "TokenRow",
     "TransferRow",
     "UpstreamRow",

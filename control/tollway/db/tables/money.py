@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.db.tables.base import Base, BigSerial, one_of, utc_now
@@ -117,10 +117,13 @@ class LeaseGrantRow(Base):
 
 
 class RedemptionCodeRow(Base):
-    """A code worth money, by digest only; redeemed once."""
+    """A code worth money, by digest only; redeemed once, or revoked before that. `hint` is how its text begins."""
 
     __tablename__ = "redemption_codes"
-    __table_args__ = (CheckConstraint("amount_nano > 0", name="amount"),)
+    __table_args__ = (
+        CheckConstraint("amount_nano > 0", name="amount"),
+        CheckConstraint("redeemed_at IS NULL OR revoked_at IS NULL", name="one_end"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[bytes] = mapped_column(unique=True)
@@ -131,3 +134,6 @@ class RedemptionCodeRow(Base):
     redeemed_by: Mapped[str | None]
     redeemed_account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
     redeemed_at: Mapped[datetime | None]
+    note: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    revoked_by: Mapped[str | None]
+    revoked_at: Mapped[datetime | None]

@@ -56,6 +56,18 @@ class NodeRow(Base):
     last_seen_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class StatusHourRow(Base):
+    """How many samples of an hour found the gateway up, degraded or down. An hour without a row was not looked at."""
+
+    __tablename__ = "status_hours"
+    __table_args__ = (CheckConstraint("up >= 0 AND degraded >= 0 AND down >= 0", name="counts"),)
+
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    up: Mapped[int] = mapped_column(default=0)
+    degraded: Mapped[int] = mapped_column(default=0)
+    down: Mapped[int] = mapped_column(default=0)
+
+
 class AuditRow(Base):
     """Who did what to what. Append-only; `hash` chains each row to the one before it. Secrets are redacted before
     they come.
