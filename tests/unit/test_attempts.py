@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.errors import RateLimited
-from tollway.users import attempts, passwords
-from tollway.users.attempts import ENTRIES_MAX, TRIES_PER_ADDRESS, TRIES_PER_USER, WINDOW_S, Attempts
+from tollway.http import brake
+from tollway.http.brake import ENTRIES_MAX, WINDOW_S
+from tollway.users import passwords
+from tollway.users.attempts import TRIES_PER_ADDRESS, TRIES_PER_USER, Attempts
 
 pytestmark = pytest.mark.unit
 
@@ -70,11 +72,11 @@ def test_the_right_password_frees_the_user_and_gives_the_address_one_try_back() 
 
 def test_the_table_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ENTRIES_MAX >= 1000
-    monkeypatch.setattr(attempts, "ENTRIES_MAX", 10)
+    monkeypatch.setattr(brake, "ENTRIES_MAX", 10)
     table = Attempts(Clock())
     for n in range(100):
         table.take(f"u{n}", f"a{n}")
-    assert len(table._tries) <= 10
+    assert len(table._brake._tries) <= 10
 
 
 async def test_passwords_are_argon2id_at_the_cost_of_rfc_9106() -> None:

@@ -19,6 +19,8 @@ from litestar.routes import HTTPRoute
 
 from tollway.accounts import routes as accounts
 from tollway.audit import routes as audit
+from tollway.codes import routes as codes
+from tollway.codes.guesses import Guesses
 from tollway.control_app import documents, nodes, told
 from tollway.crypto import load_node_token, load_vault
 from tollway.db.engine import Database
@@ -66,6 +68,8 @@ FEATURES: Final[tuple[Router, ...]] = (
     wallets.member_router,
     wallets.credits_router,
     wallets.ledger_router,
+    codes.member_router,
+    codes.admin_router,
     usage.member_router,
     usage.admin_router,
     usage.file_router,
@@ -89,6 +93,7 @@ def create_app(settings: Settings) -> Litestar:
             {
                 "context": ctx,
                 "attempts": Attempts(),
+                "guesses": Guesses(),
                 "access": {**access.TABLE, **portal.ACCESS},
                 "error_page": error_page,
             }
@@ -106,9 +111,10 @@ def create_app(settings: Settings) -> Litestar:
             "expected": Provide(changes.provide_if_match),
             "idempotency_key": Provide(idempotency.provide_idempotency_key),
             "attempts": Provide(_attempts),
+            "guesses": Provide(_guesses),
             "viewer": Provide(provide_viewer),
         },
-        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Viewer],
+        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Guesses, Viewer],
         openapi_config=documents.openapi_config(),
         logging_config=None,
     )
@@ -119,6 +125,11 @@ def create_app(settings: Settings) -> Litestar:
 async def _attempts(request: StrictRequest) -> Attempts:
     attempts: Attempts = request.app.state.attempts
     return attempts
+
+
+async def _guesses(request: StrictRequest) -> Guesses:
+    guesses: Guesses = request.app.state.guesses
+    return guesses
 
 
 def _routes(app: Litestar) -> list[tuple[str, str]]:

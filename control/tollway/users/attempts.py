@@ -1,61 +1,37 @@
-"""Brakes guessing of passwords: 10 wrong tries per user, 30 per address, in 15 minutes.
+"""Brakes guessing of passwords (10 wrong tries per user, 30 per address) and sign-ups (10 per address), in 15 minutes.
 
-A try is counted before the password is looked at, so that many at once cannot slip through, and taken back when it was
-right. The table is bounded; when it is full the oldest entries go, which an attacker can only cause from as many
-addresses as it has places.
+A sign-up is never given back: one that works makes rows, one that does not may tell whose e-mail is known.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
-from tollway.errors import RateLimited
+from tollway.http.brake import Brake
 
-WINDOW_S: Final = 900
 TRIES_PER_USER: Final = 10
 TRIES_PER_ADDRESS: Final = 30
-ENTRIES_MAX: Final = 20_000
+SIGN_UPS_PER_ADDRESS: Final = 10
 
 
 class Attempts:
-    """In memory: one control process decides. A restart forgets, which costs an attacker more than it gives."""
+    """Wrong passwords, by user and by address; sign-ups, by address."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+        self._brake = Brake("too many wrong tries; wait before the next one", clock)
+        self._sign_ups = Brake("too many sign-ups from this address; wait before the next one", clock)
 
     def take(self, user: str, address: str) -> None:
         """Count a try for both. Raises RateLimited, counting nothing, when either has none left."""
-        now = self._clock()
-        wanted = ((f"user:{user}", TRIES_PER_USER), (f"address:{address}", TRIES_PER_ADDRESS))
-        waits = [self._wait(name, limit, now) for name, limit in wanted]
-        if any(waits):
-            raise RateLimited("too many wrong tries; wait before the next one", retry_after_s=math.ceil(max(waits)))
-        for name, _ in wanted:
-            self._tries.setdefault(name, deque()).append(now)
-            self._tries.move_to_end(name)
-        while len(self._tries) > ENTRIES_MAX:
-            self._tries.popitem(last=False)
+        self._brake.count({f"user:{user}": TRIES_PER_USER, f"address:{address}": TRIES_PER_ADDRESS})
 
     def forgive(self, user: str, address: str) -> None:
         """The last try was right: the user starts afresh, the address gets that one try back."""
-        self._tries.pop(f"user:{user}", None)
-        of_address = self._tries.get(f"address:{address}")
-        if of_address:
-            of_address.pop()
+        self._brake.forget(f"user:{user}")
+        self._brake.give_back(f"address:{address}")
 
-    def _wait(self, name: str, limit: int, now: float) -> float:
-        """Seconds until `name` may try again; 0 when it may now."""
-        tries = self._tries.get(name)
-        if tries is None:
-            return 0
-        while tries and tries[0] <= now - WINDOW_S:
-            tries.popleft()
-        if not tries:
-            del self._tries[name]
-            return 0
-        return tries[0] + WINDOW_S - now if len(tries) >= limit else 0
+    def take_sign_up(self, address: str) -> None:
+        """Count a sign-up from an address. Raises RateLimited, counting nothing, when it has none left."""
+        self._sign_ups.count({f"address:{address}": SIGN_UPS_PER_ADDRESS})

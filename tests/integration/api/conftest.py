@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from litestar import Litestar
 from sqlalchemy import func, select
 
+from tollway.codes.guesses import Guesses
 from tollway.control_app import create_app
 from tollway.control_app.app import life
 from tollway.crypto import load_vault
@@ -122,7 +123,7 @@ async def api(app: Litestar, settings: Settings) -> AsyncIterator[Api]:
         Database(settings.database_dsn, wait_ms=5_000),
         load_vault(settings.secret_key, settings.data_path),
     )
-    app.state.context, app.state.attempts = ctx, Attempts()
+    app.state.context, app.state.attempts, app.state.guesses = ctx, Attempts(), Guesses()
     # httpx's own transport rather than Litestar's client, which runs the app in a thread with a loop of its own.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with life(app), httpx.AsyncClient(transport=transport, base_url="http://testserver.local") as client:

@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from tests.integration.api.conftest import PASSWORD, Api
 from tollway.db.tables import SessionRow, UserRow, utc_now
-from tollway.users.attempts import TRIES_PER_ADDRESS, TRIES_PER_USER, WINDOW_S
+from tollway.http.brake import WINDOW_S
+from tollway.users.attempts import TRIES_PER_ADDRESS, TRIES_PER_USER
 
 pytestmark = pytest.mark.integration
 
