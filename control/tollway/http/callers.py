@@ -124,7 +124,8 @@ def require_own_origin(connection: ASGIConnection[Any, Any, Any, Any], ctx: Cont
     origin = connection.headers.get("origin")
     if origin is None and not needed:
         return
-    if origin is None or origin.lower() not in (public_origin(connection).lower(), ctx.settings.base_url.lower()):
+    own = {text.lower() for text in (public_origin(connection), ctx.settings.base_url) if text is not None}
+    if origin is None or origin.lower() not in own:
         raise Forbidden("with a session cookie, a change needs an Origin header of this host")
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
 
 from tollway.errors import BadRequest, Invalid
+from tollway.http.context import context_of
 from tollway.ids import new_id
 from tollway.settings import Settings
 
@@ -23,6 +26,7 @@ REQUEST_ID_CHARS_MAX = 128
 
 _AT = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _NAMED = re.compile(r"^Object (contains unknown|missing required) field `(.*)`$", re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 _VISIBLE = re.compile(r"^[\x21-\x7e]+$")
 
 
@@ -90,28 +94,73 @@ def request_id(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 
 def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Who really asks. The gateway names the client last in X-Forwarded-For; from outside it is not believed."""
-    peer = connection.client.host if connection.client else ""
-    if not _is_inner(peer):
-        return peer
-    last = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return last if _is_address(last) else peer
+    """Who really asks. The gateway names its peer last in X-Forwarded-For; from outside it is not believed. Behind
+    trusted proxies it is the last one named that is not one of them.
+    """
+    address = connection.client.host if connection.client else ""
+    if not _is_inner(address):
+        return address
+    for hop in reversed(_forwarded_for(connection)):
+        if not _is_address(hop):
+            break
+        address = hop
+        if not _is_trusted_proxy(connection, hop):
+            break
+    return address
 
 
 def is_https(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    """Whether the browser speaks https, as the gateway tells."""
-    return connection.headers.get("x-forwarded-proto", connection.url.scheme).rpartition(",")[2].strip() == "https"
+    """Whether the browser speaks https: as the gateway tells, or because the configured address of this host is."""
+    if _told(connection, "x-forwarded-proto", connection.url.scheme) == "https":
+        return True
+    public = urlsplit(context_of(connection).settings.public_url)
+    return public.scheme == "https" and public.netloc.lower() == _asked_host(connection).lower()
 
 
-def public_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """`scheme://host[:port]` as the browser wrote it."""
-    host = connection.headers.get("x-forwarded-host") or connection.headers.get("host", "")
-    return f"{'https' if is_https(connection) else 'http'}://{host}"
+def public_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """`scheme://host[:port]` as the browser wrote it; None when what came as the host cannot be one."""
+    host = _asked_host(connection)
+    return f"{'https' if is_https(connection) else 'http'}://{host}" if _HOST.fullmatch(host) else None
 
 
 def public_base(connection: ASGIConnection[Any, Any, Any, Any], settings: Settings) -> str:
-    """The address people reach the gateway by: the configured one, else the one of this request."""
-    return settings.public_url.rstrip("/") if settings.public_url else public_origin(connection)
+    """Where people reach the gateway: the configured address, else the one of this request. No slash at the end."""
+    return settings.base_url if settings.public_url else public_origin(connection) or settings.base_url
+
+
+def _asked_host(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    return _told(connection, "x-forwarded-host", connection.headers.get("host", ""))
+
+
+def _told(connection: ASGIConnection[Any, Any, Any, Any], header: str, otherwise: str) -> str:
+    """What the gateway says in an X-Forwarded header; from elsewhere it is not believed.
+
+    The gateway drops what its client sent under these names and writes its own. Where it adds its own behind those of a
+    proxy in front of it, the one before the last counts if the gateway's peer is a trusted proxy.
+    """
+    said = [part.strip() for part in connection.headers.get(header, "").split(",")]
+    peer = connection.client.host if connection.client else ""
+    if not said[-1] or not _is_inner(peer):
+        return otherwise
+    if len(said) > 1 and said[-2] and _is_trusted_proxy(connection, _forwarded_for(connection)[-1]):
+        return said[-2]
+    return said[-1]
+
+
+def _forwarded_for(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
+    """Whom each hop saw, the gateway's own peer last."""
+    return [part.strip() for part in connection.headers.get("x-forwarded-for", "").split(",")]
+
+
+def _is_trusted_proxy(connection: ASGIConnection[Any, Any, Any, Any], address: str) -> bool:
+    """Whether the operator named this address in `trusted_proxies`. A range that is none trusts nobody."""
+    if not _is_address(address):
+        return False
+    for text in context_of(connection).settings.trusted_proxies:
+        with suppress(ValueError):
+            if ipaddress.ip_address(address) in ipaddress.ip_network(text, strict=False):
+                return True
+    return False
 
 
 def _is_address(text: str) -> bool:
