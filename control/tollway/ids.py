@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Literal
 
-Prefix = Literal["acc", "cred", "code", "key", "node", "price", "req", "tok", "txn", "usr"]
+Prefix = Literal["acc", "cred", "code", "inv", "key", "node", "price", "req", "tok", "txn", "usr"]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

@@ -39,12 +39,16 @@ from tollway.nodes.routes import NodeDesk
 from tollway.portal import pages as portal
 from tollway.portal.frame.errors import error_page
 from tollway.portal.frame.viewer import Viewer, provide_viewer
+from tollway.preferences import routes as preferences
+from tollway.session_keys import routes as session_keys
 from tollway.settings import Settings
 from tollway.snapshot import Publisher
 from tollway.upstreams import routes as upstreams
 from tollway.usage import routes as usage
+from tollway.users import own_routes as own
 from tollway.users import routes as users
 from tollway.users import setup_routes as setup
+from tollway.users import sign_up_routes as sign_up
 from tollway.users.attempts import Attempts
 from tollway.wallets import routes as wallets
 
@@ -58,6 +62,11 @@ FEATURES: Final[tuple[Router, ...]] = (
     setup.router,
     users.router,
     users.admin_router,
+    own.router,
+    sign_up.router,
+    sign_up.admin_router,
+    session_keys.router,
+    preferences.router,
     accounts.router,
     keys.member_router,
     keys.admin_router,

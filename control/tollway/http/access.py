@@ -37,9 +37,13 @@ class Access(Enum):
     PERSON = "a user; a token is nobody in particular"
     VIEWER = "a member of the account, any role"
     MEMBER = "a member of the account with role member, admin or owner"
+    MEMBER_IN_PERSON = "as before, but a user: a token is nobody in particular"
     AUDITOR = "an auditor or operator"
     OPERATOR = "an operator"
     NODE = "a gateway node; its routes check the node token themselves"
+
+
+_IN_ACCOUNT: Final = frozenset({Access.VIEWER, Access.MEMBER, Access.MEMBER_IN_PERSON})
 
 
 def _resource(path: str, item: str, *, delete: bool) -> dict[tuple[str, str], Access]:
@@ -58,8 +62,14 @@ TABLE: Final[Mapping[tuple[str, str], Access]] = {
     ("POST", "/api/setup"): Access.ANYONE,
     ("POST", "/api/session"): Access.ANYONE,
     ("DELETE", "/api/session"): Access.PERSON,
+    ("POST", "/api/session/key"): Access.MEMBER_IN_PERSON,
+    ("POST", "/api/sign-up"): Access.ANYONE,
     ("GET", "/api/me"): Access.SIGNED_IN,
     ("PATCH", "/api/me"): Access.PERSON,
+    ("POST", "/api/me/password"): Access.PERSON,
+    ("GET", "/api/me/sessions"): Access.PERSON,
+    ("DELETE", "/api/me/sessions"): Access.PERSON,
+    ("DELETE", "/api/me/sessions/{session_id}"): Access.PERSON,
     ("GET", "/api/keys"): Access.VIEWER,
     ("POST", "/api/keys"): Access.MEMBER,
     ("GET", "/api/keys/{key_id}"): Access.VIEWER,
@@ -82,9 +92,14 @@ TABLE: Final[Mapping[tuple[str, str], Access]] = {
     **_resource("/api/admin/groups", "/api/admin/groups/{name}", delete=True),
     **_resource("/api/admin/models", "/api/admin/models/{name}", delete=True),
     **_resource("/api/admin/upstreams", "/api/admin/upstreams/{name}", delete=True),
-    ("GET", "/api/admin/users"): Access.AUDITOR,
-    ("POST", "/api/admin/users"): Access.OPERATOR,
-    ("GET", "/api/admin/users/{user_id}"): Access.AUDITOR,
+    ("POST", "/api/admin/upstreams/{name}/test"): Access.OPERATOR,
+    ("POST", "/api/admin/upstreams/{name}/discover"): Access.OPERATOR,
+    **_resource("/api/admin/users", "/api/admin/users/{user_id}", delete=False),
+    ("GET", "/api/admin/invites"): Access.AUDITOR,
+    ("POST", "/api/admin/invites"): Access.OPERATOR,
+    ("DELETE", "/api/admin/invites/{invite_id}"): Access.OPERATOR,
+    ("GET", "/api/admin/settings"): Access.AUDITOR,
+    ("PATCH", "/api/admin/settings"): Access.OPERATOR,
     ("GET", "/api/admin/redemption-codes"): Access.AUDITOR,
     ("POST", "/api/admin/redemption-codes"): Access.OPERATOR,
     ("DELETE", "/api/admin/redemption-codes/{code_id}"): Access.OPERATOR,
@@ -122,9 +137,9 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRo
     if not connection.scope["path"].startswith("/api/"):
         if caller.user_id is not None:
             caller = await enter_page_account(connection, caller, ctx)
-    elif access in (Access.VIEWER, Access.MEMBER):
+    elif access in _IN_ACCOUNT:
         caller = await enter_account(caller, ctx, connection.query_params.get("account_id"))
-    if access in (Access.VIEWER, Access.MEMBER):
+    if access in _IN_ACCOUNT:
         require_account_role(access, caller)
     connection.scope["state"]["caller"] = caller
 
@@ -145,14 +160,14 @@ def require(access: Access, caller: Caller) -> Caller:
         raise Forbidden("only an operator may do this")
     if access is Access.AUDITOR and caller.role not in ("operator", "auditor"):
         raise Forbidden("only an operator or auditor may see this")
-    if access is Access.PERSON and caller.user_id is None:
+    if access in (Access.PERSON, Access.MEMBER_IN_PERSON) and caller.user_id is None:
         raise Forbidden("a token is not a person; sign in as a user")
     return caller
 
 
 def require_account_role(access: Access, caller: Caller) -> None:
     """The account's half of the decision. Raises Forbidden."""
-    least = "member" if access is Access.MEMBER else "viewer"
+    least = "viewer" if access is Access.VIEWER else "member"
     if caller.account_role is None or ROLE_RANK[caller.account_role] < ROLE_RANK[least]:
         raise Forbidden(f"this needs the role {least} in the account")
 

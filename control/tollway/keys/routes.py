@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, Router, delete, get, patch, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from tollway.http.callers import Caller
 from tollway.http.changes import changed
@@ -13,15 +13,15 @@ from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Expected, Paging
 from tollway.http.lists import ListQuery, Page
 from tollway.keys import service
-from tollway.keys.schemas import AdminKeyCreate, KeyCreate, KeyPatch, KeyView, KeyWithSecret
+from tollway.keys.schemas import AdminKeyCreate, KeyCreate, KeyPatch, KeyView, KeyWithSecret, Purpose
 
 # The secret must not stay in any cache on the way.
 _SHOWN_ONCE = {"cache-control": "no-store"}
 
 
-async def _list(ctx: Context, page: ListQuery, account_id: str | None) -> Page[KeyView]:
+async def _list(ctx: Context, page: ListQuery, account_id: str | None, purpose: Purpose = "api") -> Page[KeyView]:
     async with ctx.db.read_tx() as tx:
-        return await service.list_page(tx, page, account_id)
+        return await service.list_page(tx, page, account_id, purpose)
 
 
 async def _create(ctx: Context, caller: Caller, account_id: str, wish: KeyCreate) -> Response[KeyWithSecret]:
@@ -95,10 +95,13 @@ async def rotate_key(ctx: Ctx, caller: Asking, key_id: FromPath[str], expected: 
 
 @get("/", summary="List keys")
 async def admin_list_keys(
-    ctx: Ctx, page: Paging, account_id: Annotated[str | None, QueryParameter(max_length=64)] = None
+    ctx: Ctx,
+    page: Paging,
+    account_id: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    purpose: FromQuery[Purpose] = "api",
 ) -> Page[KeyView]:
-    """Of all accounts or one, newest first."""
-    return await _list(ctx, page, account_id)
+    """Of all accounts or one, newest first. `purpose=portal`: the short-lived ones of people's pages."""
+    return await _list(ctx, page, account_id, purpose)
 
 
 @post("/", summary="Make a key for an account")

@@ -15,6 +15,7 @@ Endpoint = Literal[
     "chat", "completions", "embeddings", "images", "audio", "moderations", "rerank", "responses", "messages", "gemini"
 ]
 Status = Literal["active", "disabled", "expired"]
+Purpose = Literal["api", "portal"]
 AddressRange = Annotated[str, Meta(min_length=2, max_length=64)]
 
 

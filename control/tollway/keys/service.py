@@ -25,21 +25,24 @@ from tollway.http.changes import require_version
 from tollway.http.fields import merge, merge_limits
 from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
-from tollway.keys.schemas import KeyCreate, KeyPatch, KeyView, KeyWithSecret
+from tollway.keys.schemas import KeyCreate, KeyPatch, KeyView, KeyWithSecret, Purpose
 from tollway.keys.use import last_uses
 
 
 async def require(tx: ReadTx, key_id: str, account_id: str | None) -> KeyRow:
     """The key, or NotFound; with `account_id` also when it is another account's."""
     row = await tx.session.get(KeyRow, key_id)
-    if row is None or row.deleted_at is not None or account_id not in (None, row.account_id):
+    if row is None or row.deleted_at is not None or row.purpose != "api" or account_id not in (None, row.account_id):
         raise NotFound("there is no such key")
     return row
 
 
-async def list_page(tx: ReadTx, page: ListQuery, account_id: str | None) -> Page[KeyView]:
-    """One page of an account's keys, or of all, newest first; `q` in name, hint and id."""
-    wanted = select(KeyRow).where(KeyRow.deleted_at.is_(None))
+async def list_page(tx: ReadTx, page: ListQuery, account_id: str | None, purpose: Purpose = "api") -> Page[KeyView]:
+    """One page of an account's keys, or of all, newest first; `q` in name, hint and id.
+
+    Purpose `portal`: the short-lived ones of people's pages, which nobody manages and only operators ask for.
+    """
+    wanted = select(KeyRow).where(KeyRow.deleted_at.is_(None), KeyRow.purpose == purpose)
     if account_id is not None:
         wanted = wanted.where(KeyRow.account_id == account_id)
     if page.q:

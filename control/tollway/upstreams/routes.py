@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from tollway.http.changes import changed
 from tollway.http.deps import Asking, Ctx, Expected, Paging
 from tollway.http.lists import Page
-from tollway.upstreams import service
+from tollway.upstreams import probe, service
 from tollway.upstreams.schemas import UpstreamCreate, UpstreamPatch, UpstreamView
 
 
@@ -52,8 +52,28 @@ async def delete_upstream(ctx: Ctx, caller: Asking, name: FromPath[str], expecte
     return changed(None, tx.generation, 204)
 
 
+@post("/{name:str}/test", summary="Try an upstream", status_code=200)
+async def test_upstream(ctx: Ctx, caller: Asking, name: FromPath[str]) -> probe.UpstreamTest:
+    """One GET of its model list with its first enabled credential. 200 whatever came of it: see `ok` and `error`."""
+    return await probe.test(ctx, caller, name)
+
+
+@post("/{name:str}/discover", summary="List the models an upstream has", status_code=200)
+async def discover_models(ctx: Ctx, caller: Asking, name: FromPath[str]) -> probe.Discovered:
+    """Nothing is stored. 502 `upstream_failed` when it gives no list."""
+    return await probe.discover(ctx, caller, name)
+
+
 router = Router(
     "/api/admin/upstreams",
-    route_handlers=[list_upstreams, create_upstream, get_upstream, change_upstream, delete_upstream],
+    route_handlers=[
+        list_upstreams,
+        create_upstream,
+        get_upstream,
+        change_upstream,
+        delete_upstream,
+        test_upstream,
+        discover_models,
+    ],
     tags=["upstreams"],
 )

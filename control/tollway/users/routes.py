@@ -1,4 +1,4 @@
-"""`/api/session`, `/api/me`, `/api/admin/users`."""
+"""`/api/session`, `/api/me`, `/api/admin/users`. One's password and sessions are in own_routes.py."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from tollway.http.changes import changed, current_generation
-from tollway.http.deps import Asking, Ctx, Paging
+from tollway.http.deps import Asking, Ctx, Expected, Paging
 from tollway.http.lists import Page
-from tollway.users import service, sessions
+from tollway.users import changing, service, sessions
 from tollway.users.attempts import Attempts
 from tollway.users.passwords import hash_password
-from tollway.users.schemas import Me, MePatch, SignIn, UserCreate, UserView
+from tollway.users.schemas import Me, MePatch, SignIn, UserCreate, UserPatch, UserView
 
 
 @post("/api/session", summary="Sign in", status_code=204)
@@ -48,7 +48,7 @@ async def sign_out(request: Request[Any, Any, Any], ctx: Ctx, caller: Asking) ->
     async with ctx.db.write_tx() as tx:
         generation = await current_generation(tx)
         await sessions.end(tx, caller)
-    response = changed(None, generation, 204)
+    response = changed(None, tx.generation or generation, 204)
     response.set_cookie(sessions.cookie(request, ""))
     return response
 
@@ -60,7 +60,7 @@ async def get_me(ctx: Ctx, caller: Asking) -> Me:
         return await service.me(tx, caller)
 
 
-@patch("/api/me", summary="Change one's own name or language")
+@patch("/api/me", summary="Change one's own name, language or theme")
 async def change_me(ctx: Ctx, caller: Asking, data: JSONBody[MePatch]) -> Response[Me]:
     """Changes the fields that are sent."""
     async with ctx.db.write_tx() as tx:
@@ -93,5 +93,18 @@ async def get_user(ctx: Ctx, user_id: FromPath[str]) -> UserView:
         return UserView.of(row, (await service.personal_accounts(tx, [user_id])).get(user_id))
 
 
+@patch("/{user_id:str}", summary="Change a user")
+async def change_user(
+    ctx: Ctx, caller: Asking, user_id: FromPath[str], data: JSONBody[UserPatch], expected: Expected
+) -> Response[UserView]:
+    """Changes the fields that are sent; `enabled: false` ends the user's sessions. 409 for the last operator."""
+    async with ctx.db.write_tx() as tx:
+        view = await changing.change(tx, caller, user_id, data, expected)
+        generation = await current_generation(tx)
+    return changed(view, tx.generation or generation)
+
+
 router = Router("/", route_handlers=[sign_in, sign_out, get_me, change_me], tags=["session"])
-admin_router = Router("/api/admin/users", route_handlers=[list_users, create_user, get_user], tags=["users"])
+admin_router = Router(
+    "/api/admin/users", route_handlers=[list_users, create_user, get_user, change_user], tags=["users"]
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
 from sqlalchemy import select
 
 from tollway.audit import trail
@@ -12,6 +11,7 @@ from tollway.db.engine import ReadTx, WriteTx
 from tollway.db.tables import AccountRow, MembershipRow, UserRow
 from tollway.errors import AlreadyExists, NotFound, Unauthorized
 from tollway.http.callers import Caller
+from tollway.http.fields import merge
 from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.ledger import open_wallet
@@ -20,6 +20,7 @@ from tollway.users.schemas import Me, MeAccount, MemberView, MePatch, MeUser, Si
 
 ROLE_OF_TOKEN = "operator"  # noqa: S105  (a role, not a secret)
 MEMBERS_SHOWN_MAX = 500
+_OWN_FIELDS = ("name", "language", "theme")
 
 
 def folded(email: str) -> str:
@@ -125,18 +126,16 @@ async def me(tx: ReadTx, caller: Caller) -> Me:
     found = (await tx.session.execute(wanted)).all()
     personal = next((account.id for account, member in found if member.personal), None)
     accounts = [MeAccount(account.id, account.name, account.kind, member.role) for account, member in found]
-    return Me(MeUser(user.id, user.email, user.name, user.role, user.language), accounts, personal)
+    shown = MeUser(user.id, user.email, user.name, user.role, user.language, user.theme)
+    return Me(shown, accounts, personal)
 
 
 async def change_me(tx: WriteTx, caller: Caller, wish: MePatch) -> Me:
-    """PATCH of one's own name and language."""
+    """PATCH of one's own name, language and theme."""
     user = await require(tx, caller.id)
-    before = {"name": user.name, "language": user.language}
-    for field in ("name", "language"):
-        value = getattr(wish, field)
-        if value is not UNSET:
-            setattr(user, field, value)
-    after = {"name": user.name, "language": user.language}
+    before = {field: getattr(user, field) for field in _OWN_FIELDS}
+    merge(user, wish, _OWN_FIELDS)
+    after = {field: getattr(user, field) for field in _OWN_FIELDS}
     if before != after:
         await trail.record(tx, caller, "user.change", user.id, before=before, after=after)
     return await me(tx, caller)

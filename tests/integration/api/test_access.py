@@ -28,9 +28,11 @@ ADMITTED: dict[Access, set[str]] = {
     # Within the team's account, which `user` does not belong to:
     Access.VIEWER: {"token", "operator", "auditor", "viewer", "member", "owner"},
     Access.MEMBER: {"token", "operator", "member", "owner"},
+    Access.MEMBER_IN_PERSON: {"operator", "member", "owner"},
     Access.AUDITOR: {"token", "operator", "auditor"},
     Access.OPERATOR: {"token", "operator"},
 }
+IN_ACCOUNT = (Access.VIEWER, Access.MEMBER, Access.MEMBER_IN_PERSON)
 ROUTES = sorted((method, path) for (method, path), access in TABLE.items() if access is not Access.NODE)
 
 
@@ -60,13 +62,13 @@ async def test_every_route_admits_whom_the_table_says_and_nobody_else(api: Api) 
             continue  # would sign the callers out; test_session has it
         access = TABLE[(method, template)]
         path = re.sub(r"\{\w+\}", "no-such-thing", template)
-        if access in (Access.VIEWER, Access.MEMBER):
+        if access in IN_ACCOUNT:
             path += f"?account_id={team}"
         for name, headers in people.items():
             answer = await api.call(method, path, operator=False, headers=headers)
             refused = answer.status_code in (401, 403) or (
                 # An account one does not belong to looks like one that does not exist.
-                answer.status_code == 404 and access in (Access.VIEWER, Access.MEMBER) and "belong" in answer.text
+                answer.status_code == 404 and access in IN_ACCOUNT and "belong" in answer.text
             )
             if template == "/api/session":
                 refused = "sign in, or send" in answer.text

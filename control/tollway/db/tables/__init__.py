@@ -12,7 +12,7 @@ from tollway.db.tables.catalogue import (
 )
 from tollway.db.tables.keys import KeyBudgetRow, KeyRow
 from tollway.db.tables.money import EntryRow, LeaseGrantRow, LeaseRow, RedemptionCodeRow, TransferRow, WalletRow
-from tollway.db.tables.people import AccountRow, MembershipRow, SessionRow, SetupRow, TokenRow, UserRow
+from tollway.db.tables.people import AccountRow, InviteRow, MembershipRow, SessionRow, SetupRow, TokenRow, UserRow
 from tollway.db.tables.system import (
     AuditRow,
     ChangeRow,
@@ -37,6 +37,7 @@ __all__ = [
     "EntryRow",
     "GroupRow",
     "IdempotencyRow",
+    "InviteRow",
     "KeyBudgetRow",
     "KeyRow",
     "LeaseGrantRow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tollway.db.tables.base import Base, Deletable, Limited, Versioned, limit_checks, one_of
@@ -12,16 +12,29 @@ from tollway.db.tables.base import Base, Deletable, Limited, Versioned, limit_ch
 
 class KeyRow(Versioned, Deletable, Limited, Base):
     """A relay key. NULL in `group_name`, `models`, `endpoints`, `allow_ips` is "as the account". Rotation changes
-    `digest`.
+    `digest`. Purpose `portal`: the short-lived one of a person's pages, of which a person has one per account.
     """
 
     __tablename__ = "keys"
-    __table_args__ = (Index("ix_keys_account_id", "account_id", "id"), *limit_checks())
+    __table_args__ = (
+        Index("ix_keys_account_id", "account_id", "id"),
+        Index(
+            "ix_keys_portal",
+            "created_by",
+            "account_id",
+            unique=True,
+            sqlite_where=text("purpose = 'portal'"),
+            postgresql_where=text("purpose = 'portal'"),
+        ),
+        one_of("purpose", "api", "portal"),
+        *limit_checks(),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     created_by: Mapped[str | None]
     name: Mapped[str]
+    purpose: Mapped[str] = mapped_column(default="api", server_default=text("'api'"))
     digest: Mapped[bytes] = mapped_column(unique=True)
     hint: Mapped[str]
     enabled: Mapped[bool] = mapped_column(default=True)

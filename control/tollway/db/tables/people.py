@@ -1,4 +1,4 @@
-"""People and accounts: who signs in, who pays, and who belongs to what."""
+"""People and accounts: who signs in, who pays, who belongs to what, and who is invited."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UserRow(Versioned, Deletable, Base):
     """A person. `email` is stored case-folded; `password_hash` is argon2id, NULL with single sign-on only."""
 
     __tablename__ = "users"
-    __table_args__ = (one_of("role", "user", "operator", "auditor"),)
+    __table_args__ = (one_of("role", "user", "operator", "auditor"), one_of("theme", "system", "light", "dark"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
@@ -22,6 +22,7 @@ class UserRow(Versioned, Deletable, Base):
     password_hash: Mapped[str | None]
     role: Mapped[str] = mapped_column(default="user")
     language: Mapped[str] = mapped_column(default="en")
+    theme: Mapped[str] = mapped_column(default="system", server_default=text("'system'"))
     enabled: Mapped[bool] = mapped_column(default=True)
 
 
@@ -90,6 +91,23 @@ class TokenRow(Versioned, Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class InviteRow(Base):
+    """An invite to sign up, good once. Only its HMAC digest is kept. `created_by` may be a token: no foreign key."""
+
+    __tablename__ = "invites"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    hint: Mapped[str]
+    note: Mapped[str] = mapped_column(default="")
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    used_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    deleted_at: Mapped[datetime | None]
 
 
 class SetupRow(Base):
