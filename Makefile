@@ -49,13 +49,14 @@ test-python: dev $(STAMPS)/npm ## Run the Python tests only (ARGS="tests/unit -k
 soak: dev ## Run the tests that have a long form at full length (minutes)
 	TOLLWAY_SOAK=1 $(BIN)/python -m pytest tests/integration/ledger tests/integration/snapshot $(ARGS)
 
-lint: dev ## Check format, lints, types, floors and the core's stub
+lint: dev ## Check format, lints, types, floors, translations and the core's stub
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/catalogue.py
 	cd control && MYPY_CACHE_DIR=../.mypy_cache ../$(BIN)/python -m mypy.stubtest tollway._core
 
 format: $(STAMPS)/dev ## Format Rust and Python, and apply the safe fixes
