@@ -132,3 +132,81 @@ async def test_signing_out_ends_the_session(api: Api) -> None:
     browser.cookies = kept
     asked = await browser.send("GET", "/keys")
     assert asked.headers["location"].startswith("/sign-in"), "the cookie is worthless"
+
+
+NEW = {"email": "New@example.com", "name": "New", "password": PASSWORD}
+
+
+async def allow(api: Api, mode: str) -> None:
+    await api.call("PATCH", "/api/admin/settings", {"sign_up": mode}, status=200)
+
+
+async def test_sign_up_is_closed_until_the_operator_opens_it(api: Api) -> None:
+    browser = Browser(api)
+    page = await browser.open("/sign-up")
+    assert "Sign-up is closed" in page
+    assert 'action="/sign-up"' not in page
+    assert "/sign-up" not in await browser.open("/sign-in")
+    before = await api.state()
+    answer = await browser.submit("/sign-up", NEW, 403, page="/sign-in")
+    assert "Sign-up is closed" in answer.text
+    assert await api.state() == before
+
+
+async def test_who_signs_up_is_signed_in_and_has_an_account(api: Api) -> None:
+    await allow(api, "open")
+    browser = Browser(api)
+    assert 'href="/sign-up"' in await browser.open("/sign-in")
+    page = await browser.open("/sign-up?lang=vi")
+    assert 'name="invite"' not in page
+    done = await browser.submit("/sign-up", NEW)
+    assert done.headers["location"] == "/keys"
+    assert "/keys/new" in await browser.open("/keys")
+    me = (await browser.send("GET", "/api/me")).json()
+    assert (me["user"]["email"], me["user"]["role"], me["user"]["language"]) == ("new@example.com", "user", "vi")
+    assert [account["role"] for account in me["accounts"]] == ["owner"]
+    assert (await browser.send("GET", "/sign-up")).headers["location"] == "/keys"
+
+
+async def test_an_invite_lets_one_person_in(api: Api) -> None:
+    await allow(api, "invite")
+    invite = await api.make("/api/admin/invites", {})
+    link = invite["link"].removeprefix("http://testserver.local")
+    browser = Browser(api)
+    page = await browser.open(link)
+    assert value_of(page, "invite") == invite["code"]
+    assert "field-invite-error" not in page
+    await browser.submit("/sign-up", NEW | {"invite": invite["code"]}, page=link)
+
+    late = Browser(api)
+    assert "This invite is not valid" in text_of(await late.open(link)), "said before anything is typed"
+    other = NEW | {"email": "late@example.com"}
+    answer = await late.submit("/sign-up", other | {"invite": invite["code"]}, 422)
+    assert 'id="field-invite-error"' in answer.text
+    assert value_of(answer.text, "email") == "late@example.com"
+    answer = await late.submit("/sign-up", other, 422)
+    assert "by invite" in text_of(answer.text)
+    users = (await api.get("/api/admin/users"))["data"]
+    assert [user["email"] for user in users] == ["new@example.com"]
+
+
+async def test_a_refused_sign_up_keeps_what_was_typed(api: Api) -> None:
+    await allow(api, "open")
+    await api.user("taken@example.com")
+    browser = Browser(api)
+    for fields, name, status in (
+        ({"email": "x"}, "email", 422),
+        ({"email": "TAKEN@example.com"}, "email", 409),
+        ({"name": ""}, "name", 422),
+        ({"password": "short"}, "password", 422),
+    ):
+        answer = await browser.submit("/sign-up", NEW | fields, status)
+        assert f'id="field-{name}-error"' in answer.text, fields
+        assert value_of(answer.text, "email") == (NEW | fields)["email"]
+        assert value_of(answer.text, "password") == ""
+    for _ in range(9):
+        await browser.submit("/sign-up", NEW | {"email": "taken@example.com"}, 409)
+    answer = await browser.submit("/sign-up", NEW, 429)
+    assert int(answer.headers["retry-after"]) > 0
+    assert "Too many sign-ups" in answer.text
+    assert value_of(answer.text, "name") == "New"

@@ -77,6 +77,45 @@ _PATTERNS: Final = tuple(
         (r"the group '[^']*' may not call '[^']*'", N_("is not a model that the key's group may call")),
         (r"must be the account's group or one of its extra_groups", N_("is not a group of this account")),
         (r"must be a day and a time, such as .*", N_("must be a day and a time, such as 2030-12-31T18:00")),
+        # Signing up, one's own password
+        (
+            r"is not valid: it was used, has expired or was withdrawn; .*",
+            N_("This invite is not valid: it was used, has expired or was withdrawn. Ask for a new one."),
+        ),
+        (r"is required: sign-up here is by invite; .*", N_("Sign-up here is by invite. Ask the operator for a link.")),
+        (
+            r"too many sign-ups from this address; .*",
+            N_("Too many sign-ups from your address. Wait a while before the next one."),
+        ),
+        (r"too many wrong tries; .*", N_("Too many wrong tries. Wait a while before the next one.")),
+        (r"is not your password", N_("This is not your password.")),
+        (r"must differ from the password you have now", N_("must differ from the password you have now")),
+        # Redemption codes
+        (
+            r"there is no such code; .*",
+            N_("This code is not known. Compare it with what you were given."),
+        ),
+        (r"this code was revoked .*", N_("This code was revoked by an operator. Ask for another one.")),
+        (
+            r"this code was redeemed on (?P<at>.*), by you; .*",
+            N_("You redeemed this code on %(at)s. A code works once."),
+        ),
+        (
+            r"this code was redeemed on (?P<at>.*), by you, for another account; .*",
+            N_("You redeemed this code on %(at)s, for another account. A code works once."),
+        ),
+        (
+            r"this code was redeemed on (?P<at>.*), by somebody else in this account; .*",
+            N_("Somebody else in this account redeemed this code on %(at)s. A code works once."),
+        ),
+        (
+            r"this code was redeemed on (?P<at>.*), by somebody else; .*",
+            N_("Somebody else redeemed this code on %(at)s. A code works once."),
+        ),
+        (
+            r"too many unknown codes; .*",
+            N_("Too many unknown codes. Wait a while before the next one."),
+        ),
         (r"a user with this e-mail exists already", N_("A user with this e-mail exists already.")),
         (r"e-mail or password is wrong", N_("E-mail or password is wrong.")),
     )

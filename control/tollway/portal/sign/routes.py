@@ -10,6 +10,8 @@ from litestar.di import NamedDependency
 
 from tollway.errors import RateLimited, TollwayError, Unauthorized
 from tollway.http.access import Access
+from tollway.http.changes import GENERATION_HEADER
+from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx
 from tollway.http.request import is_https
 from tollway.portal.frame.forms import Form, read_form, to_body
@@ -25,7 +27,7 @@ from tollway.portal.frame.viewer import (
     account_cookie,
     preference_cookie,
 )
-from tollway.portal.sign import setup
+from tollway.portal.sign import setup, sign_up
 from tollway.users import service, sessions
 from tollway.users.attempts import Attempts
 from tollway.users.schemas import SignIn
@@ -40,12 +42,12 @@ def own_path(wanted: str) -> str:
 
 
 @get("/sign-in")
-async def show_sign_in(request: Request[Any, Any, Any], viewer: Looking) -> Response[bytes]:
+async def show_sign_in(request: Request[Any, Any, Any], ctx: Ctx, viewer: Looking) -> Response[bytes]:
     """The form; who is signed in already goes on."""
     wanted = own_path(request.query_params.get("next", HOME))
     if viewer.user is not None:
         return see_other(viewer, wanted)
-    return render(request, viewer, "sign/sign_in.html", form=Form(), next=wanted)
+    return await _form(request, ctx, viewer, Form(), wanted)
 
 
 @post("/sign-in")
@@ -63,10 +65,13 @@ async def take_sign_in(
             found = await service.find_for_sign_in(tx, wish)
         user = await service.check_password(found, wish)
     except (Unauthorized, RateLimited) as exc:
-        return _again(request, viewer, form, wanted, exc)
+        form = Form(form.values, {}, in_words(exc.message, exc.own_code, viewer.words))
+        # Not 401: that status asks a client for HTTP authentication, and this is a form that was not accepted.
+        status = 422 if isinstance(exc, Unauthorized) else exc.status
+        headers = {"retry-after": str(exc.retry_after_s)} if exc.retry_after_s is not None else None
+        return await _form(request, ctx, viewer, form, wanted, status, headers)
     except TollwayError as exc:
-        form = form.refuse(exc, viewer.words)
-        return render(request, viewer, "sign/sign_in.html", status=exc.status, form=form, next=wanted)
+        return await _form(request, ctx, viewer, form.refuse(exc, viewer.words), wanted, exc.status)
     attempts.forgive(user_key, caller.address)
     async with ctx.db.write_tx() as write:
         value = await sessions.begin(write, request, user.id, msgspec.structs.replace(caller, id=user.id))
@@ -74,14 +79,26 @@ async def take_sign_in(
     return see_other(viewer, wanted)
 
 
-def _again(
-    request: Request[Any, Any, Any], viewer: Viewer, form: Form, wanted: str, exc: TollwayError
+async def _form(
+    request: Request[Any, Any, Any],
+    ctx: Context,
+    viewer: Viewer,
+    form: Form,
+    wanted: str,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> Response[bytes]:
-    form = Form(form.values, {}, in_words(exc.message, exc.own_code, viewer.words))
-    headers = {"retry-after": str(exc.retry_after_s)} if exc.retry_after_s is not None else None
-    # Not 401: that status asks a client for HTTP authentication, and this is a form that was not accepted.
-    status = 422 if isinstance(exc, Unauthorized) else exc.status
-    return render(request, viewer, "sign/sign_in.html", status=status, headers=headers, form=form, next=wanted)
+    may_sign_up = await sign_up.mode_of(ctx) != "closed"
+    return render(
+        request,
+        viewer,
+        "sign/sign_in.html",
+        status=status,
+        headers=headers,
+        form=form,
+        next=wanted,
+        may_sign_up=may_sign_up,
+    )
 
 
 @post("/sign-out")
@@ -91,7 +108,10 @@ async def take_sign_out(request: Request[Any, Any, Any], ctx: Ctx, caller: Askin
     async with ctx.db.write_tx() as tx:
         await sessions.end(tx, caller)
     viewer.cookies.append(sessions.cookie(request, ""))
-    return see_other(viewer, HOME)
+    response = see_other(viewer, HOME)
+    if tx.generation is not None:  # the keys that this session's pages called with are gone
+        response.headers[GENERATION_HEADER] = str(tx.generation)
+    return response
 
 
 @post("/preferences")
@@ -108,9 +128,10 @@ async def take_preferences(request: Request[Any, Any, Any], viewer: Looking) -> 
     return see_other(viewer, own_path(form.value("back", HOME)))
 
 
-HANDLERS: Final = (show_sign_in, take_sign_in, take_sign_out, take_preferences, *setup.HANDLERS)
+HANDLERS: Final = (show_sign_in, take_sign_in, take_sign_out, take_preferences, *setup.HANDLERS, *sign_up.HANDLERS)
 ACCESS: Final = {
     **setup.ACCESS,
+    **sign_up.ACCESS,
     ("GET", "/sign-in"): Access.VISITOR,
     ("POST", "/sign-in"): Access.VISITOR,
     ("POST", "/sign-out"): Access.PERSON,
