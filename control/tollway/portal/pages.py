@@ -10,16 +10,16 @@ from litestar.types import ControllerRouterHandler
 
 from tollway.http.access import Access
 from tollway.portal.components import routes as components
+from tollway.portal.docs import errors_routes as docs_errors
 from tollway.portal.docs import routes as docs
 from tollway.portal.frame.assets import send_asset
 from tollway.portal.keys import routes as keys
 from tollway.portal.models import routes as models
 from tollway.portal.operate import routes as operate
 from tollway.portal.playground import routes as playground
-from tollway.portal.profile import routes as profile
 from tollway.portal.sign import routes as sign
 
-_PARTS: Final = (components, docs, keys, models, operate, playground, profile, sign)
+_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, sign)
 
 ROUTERS: Final[tuple[ControllerRouterHandler, ...]] = (
     send_asset,

@@ -9,7 +9,8 @@ from litestar import Request, Response, get
 from tollway.http.access import Access
 from tollway.http.context import context_of
 from tollway.models.offered import offered
-from tollway.portal.docs import blocks, choice, health, snippets, trial
+from tollway.portal.docs import blocks, choice, errors, health, snippets, trial
+from tollway.portal.docs.integrations import integrations, prose
 from tollway.portal.frame.render import HEADERS, render
 from tollway.portal.frame.translate import N_
 from tollway.portal.frame.viewer import Looking, Viewer
@@ -20,6 +21,8 @@ _CONTENTS: Final = (
     ("system-health", N_("System health")),
     ("quick-start", N_("Quick start guide")),
     *((block.id, block.title) for block in blocks.BLOCKS),
+    ("errors", N_("Common errors")),
+    ("integrations", N_("IDE & CLI integrations")),
     ("next-steps", N_("Next steps")),
 )
 """Anchor and title of each section, in the page's order."""
@@ -51,6 +54,10 @@ async def show_docs(request: Request[Any, Any, Any], viewer: Looking) -> Respons
         choice=chosen,
         blocks=blocks.show(viewer.base_url, chosen.models),
         tab_names=[(language.key, language.label) for language in snippets.LANGUAGES],
+        errors=errors.common(),
+        error_example=errors.example(),
+        error_prose=lambda text: prose(viewer.words.gettext(text)),
+        tools=integrations(viewer.language, viewer.origin, chosen.models.get("chat")),
         contents=_CONTENTS,
         next_steps=_NEXT_STEPS,
         health_models=[model.name for model in public[: health.ROWS_MAX]],
