@@ -26,6 +26,9 @@ class Period(msgspec.Struct, frozen=True):
         return statement.where(column < self.end) if self.end is not None else statement
 
 
+ANY_TIME = Period()
+
+
 def _moment(text: str | None, field: str) -> datetime | None:
     if text is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
@@ -28,14 +27,11 @@ async def get_wallet(ctx: Ctx, caller: Asking) -> WalletView:
 
 @get("/entries", summary="List the wallet's movements")
 async def list_entries(ctx: Ctx, caller: Asking, page: Paging, period: Within) -> Page[EntryView]:
-    """Newest first: what was added, taken back, or charged. Filters: `from`, `to`; `q` in request id and reason."""
-    wanted = period.within(service.member_entries(caller.account), TransferRow.created_at)
-    if page.q:
-        wanted = wanted.where(like((TransferRow.request_id, TransferRow.reason), page.q))
-    keys = (TransferRow.created_at, TransferRow.id)
+    """Newest first: what was added, taken back, or charged, and the balance after it. Filters: `from`, `to`; `q` in
+    request id and reason.
+    """
     async with ctx.db.read_tx() as tx:
-        rows = (await tx.session.execute(after(wanted, page, keys, (datetime, str), newest_first=True))).all()
-    return to_page(rows, page, service.entry_view, service.cursor_of)
+        return await service.entries(tx, caller.account, page, period)
 
 
 @post("/{account_id:str}/credits", summary="Add to a wallet, or take back what is available")

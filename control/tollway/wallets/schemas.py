@@ -69,11 +69,15 @@ class LedgerView(msgspec.Struct):
 
 
 class EntryView(msgspec.Struct):
-    """A movement of an account's own wallet, as its members see it: what was added, taken back, or charged."""
+    """A movement of an account's own wallet, as its members see it: what was added, taken back, or charged.
+
+    `balance` is what the wallet had after it, what gateways have on lease included.
+    """
 
     id: str
     transaction_id: str
     amount: str
+    balance: str
     kind: str
     request_id: str | None
     reason: str

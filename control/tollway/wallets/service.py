@@ -14,6 +14,8 @@ from tollway.db.tables import AccountRow, EntryRow, TransferRow, WalletRow
 from tollway.errors import Invalid, NotFound
 from tollway.http.balance import balance
 from tollway.http.callers import Caller
+from tollway.http.lists import ListQuery, Page, after, like, to_page
+from tollway.http.period import ANY_TIME, Period
 from tollway.ids import new_id
 from tollway.ledger import ask_back, deposit, withdraw
 from tollway.ledger.posting import available, escrow
@@ -22,6 +24,7 @@ from tollway.wallets.schemas import CreditView, CreditWish, EntryView, WalletVie
 
 # What moves between a wallet and its leases is nobody's gain or loss: members see what came in and what was charged.
 _MEMBER_KINDS = ("deposit", "withdrawal", "settle")
+_ORDER = (TransferRow.created_at, TransferRow.id)
 
 
 async def make_room(db: Database, account_id: str, wish: CreditWish) -> None:
@@ -59,7 +62,19 @@ async def wallet(tx: ReadTx, account_id: str) -> WalletView:
     return WalletView(account_id, shown.available, shown.held, shown.spent)
 
 
-def member_entries(account_id: str) -> Select[*tuple[Any, ...]]:
+async def entries(tx: ReadTx, account_id: str, page: ListQuery, period: Period = ANY_TIME) -> Page[EntryView]:
+    """Newest first: what was added, taken back, or charged; `q` in request id and reason."""
+    wanted = period.within(_movements(account_id), TransferRow.created_at)
+    if page.q:
+        wanted = wanted.where(like((TransferRow.request_id, TransferRow.reason), page.q))
+    rows = (await tx.session.execute(after(wanted, page, _ORDER, (datetime, str), newest_first=True))).all()
+    balances_nano = await _balances_after(tx, account_id, rows)
+    return to_page(
+        rows, page, lambda row: _entry_view(row, balances_nano[row.id]), lambda row: (row.created_at, row.id)
+    )
+
+
+def _movements(account_id: str) -> Select[*tuple[Any, ...]]:
     """Transfers that made this wallet larger or smaller, each with by how much."""
     own = (available(account_id), escrow(account_id))
     net = func.sum(EntryRow.amount_nano * EntryRow.side).label("net")
@@ -73,11 +88,31 @@ def member_entries(account_id: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-def entry_view(row: Row[Any]) -> EntryView:
-    """One row of `member_entries`."""
-    return EntryView(row.id, row.id, format_usd(int(row.net)), row.kind, row.request_id, row.reason, row.created_at)
+async def _balances_after(tx: ReadTx, account_id: str, rows: Sequence[Row[Any]]) -> dict[str, int]:
+    """What the wallet had after each of these movements: what it has now, less all that came later.
+
+    Counted backwards, because a wallet's newest movements are what people look at; a filter leaves out none of them.
+    """
+    if not rows:
+        return {}
+    since = _movements(account_id).where(TransferRow.created_at >= min(row.created_at for row in rows)).subquery()
+    order = (since.c.created_at.desc(), since.c.id.desc())
+    later = (func.sum(since.c.net).over(order_by=order) - since.c.net).label("later")
+    ranked = select(since.c.id, later).subquery()
+    found = await tx.session.execute(select(ranked).where(ranked.c.id.in_([row.id for row in rows])))
+    wallet_row = await tx.session.get_one(WalletRow, account_id)
+    now_nano = wallet_row.available_nano + wallet_row.escrow_nano
+    return {transfer_id: now_nano - int(later_nano) for transfer_id, later_nano in found}
 
 
-def cursor_of(row: Row[Any]) -> Sequence[datetime | str]:
-    """Where the next page begins."""
-    return (row.created_at, row.id)
+def _entry_view(row: Row[Any], balance_nano: int) -> EntryView:
+    return EntryView(
+        id=row.id,
+        transaction_id=row.id,
+        amount=format_usd(int(row.net)),
+        balance=format_usd(balance_nano),
+        kind=row.kind,
+        request_id=row.request_id,
+        reason=row.reason,
+        created_at=row.created_at,
+    )
