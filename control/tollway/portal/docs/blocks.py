@@ -1,23 +1,28 @@
 """The four calls that the page shows, in its order: endpoint, words, and the model of its own kind.
 
-`body` is what "Try it" sends; it asks the same as the snippets do.
+A block's tabs and code are made once per language of the page, with base URL and model still to be filled in: they are
+most of the page and the same for everybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 from markupsafe import Markup
 
 from tollway.portal.docs import snippets
-from tollway.portal.docs.snippets import LANGUAGES, Language
+from tollway.portal.docs.snippets import LANGUAGES
+from tollway.portal.frame.render import environment
 from tollway.portal.frame.translate import N_
 
 
 class Block(msgspec.Struct, frozen=True):
-    """One call. `id` is the section's anchor and the page's `data-block`; `way` is how "Try it" shows the answer."""
+    """One call. `id` is the section's anchor and the page's `data-block`. "Try it" sends `body`, which asks the same as
+    the snippets do, and shows the answer in its `way`.
+    """
 
     id: str
     title: str
@@ -30,20 +35,12 @@ class Block(msgspec.Struct, frozen=True):
     method: str = "POST"
 
 
-class Panel(msgspec.Struct):
-    """One language of a block."""
-
-    language: Language
-    file: str
-    code: Markup
-
-
 class Shown(msgspec.Struct):
     """A block with its model and code; without a model there is no code."""
 
     block: Block
     model: str | None
-    panels: list[Panel]
+    code: Markup
 
 
 _SENTENCE: Final = "Say hello in one sentence."
@@ -94,20 +91,20 @@ BLOCKS: Final = (
 )
 
 
-def show(base_url: str, models: Mapping[str, str]) -> list[Shown]:
-    """All blocks, for one host and the models chosen."""
-    return [_show(block, base_url, models.get(block.kind)) for block in BLOCKS]
+def show(language: str, base_url: str, models: Mapping[str, str]) -> list[Shown]:
+    """All blocks in the page's language, for one host and the models chosen."""
+    return [_show(block, language, base_url, models.get(block.kind)) for block in BLOCKS]
 
 
-def _show(block: Block, base_url: str, model: str | None) -> Shown:
+def _show(block: Block, language: str, base_url: str, model: str | None) -> Shown:
     if model is None:
-        return Shown(block, None, [])
-    panels = [
-        Panel(
-            language,
-            snippets.file_name(block.id, language),
-            snippets.shown(block.id, language, base_url, model, block.kind),
-        )
-        for language in LANGUAGES
-    ]
-    return Shown(block, model, panels)
+        return Shown(block, None, Markup())
+    return Shown(block, model, snippets.fill(_tabs(block.id, language), base_url, model, block.kind))
+
+
+@cache
+def _tabs(block: str, language: str) -> str:
+    """Tabs and panels of all languages, words still in them."""
+    panels = [(one, snippets.file_name(block, one), snippets.coloured(block, one)) for one in LANGUAGES]
+    names = [(one.key, one.label) for one in LANGUAGES]
+    return environment(language).get_template("docs/snippet.html").render(block=block, panels=panels, names=names)

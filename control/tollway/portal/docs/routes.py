@@ -6,16 +6,18 @@ from typing import Any, Final
 
 from litestar import Request, Response, get
 
-from tollway.http.access import Access
+from tollway.http.access import Access, table_of
 from tollway.http.context import context_of
 from tollway.models.offered import offered
-from tollway.portal.docs import blocks, choice, errors, health, snippets, trial
+from tollway.portal.docs import blocks, choice, errors, health, trial
 from tollway.portal.docs.integrations import integrations, prose
 from tollway.portal.frame.render import HEADERS, render
 from tollway.portal.frame.translate import N_
 from tollway.portal.frame.viewer import Looking, Viewer
 
 _PATH: Final = "/docs"
+# The page that explains one request's charge; a call made here leads there.
+_EXPLAINED: Final = "/usage/{request_id}"
 _CONTENTS: Final = (
     ("base-url", N_("Base URL")),
     ("system-health", N_("System health")),
@@ -45,25 +47,25 @@ async def show_docs(request: Request[Any, Any, Any], viewer: Looking) -> Respons
         own = await offered(tx, viewer.account_id) if viewer.account_id else public
     wishes = [value for name, value in viewer.query if name == choice.PARAMETER]
     chosen = choice.choose(own, wishes, _PATH)
-    tries = _tries(viewer)
+    tries, served = _tries(viewer), table_of(request)
     return render(
         request,
         viewer,
         "docs/page.html",
         headers={"content-security-policy": _PICTURES} if tries else None,
         choice=chosen,
-        blocks=blocks.show(viewer.base_url, chosen.models),
-        tab_names=[(language.key, language.label) for language in snippets.LANGUAGES],
+        blocks=blocks.show(viewer.language, viewer.base_url, chosen.models),
         errors=errors.common(),
         error_example=errors.example(),
         error_prose=lambda text: prose(viewer.words.gettext(text)),
         tools=integrations(viewer.language, viewer.origin, chosen.models.get("chat")),
         contents=_CONTENTS,
-        next_steps=_NEXT_STEPS,
+        next_steps=[step for step in _NEXT_STEPS if ("GET", step[0]) in served],
         health_models=[model.name for model in public[: health.ROWS_MAX]],
         health_rows_max=health.ROWS_MAX,
         health_words=health.health_words(viewer.words),
         tries=tries,
+        explains=("GET", _EXPLAINED) in served,
         trial_words=trial.trial_words(viewer.words) if tries else {},
     )
 

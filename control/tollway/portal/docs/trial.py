@@ -18,6 +18,7 @@ _WORDS: Final = {
     "tokens": N_("{input} tokens in, {output} out"),
     "tokens_in": N_("{input} tokens in"),
     "vector": N_("{count} numbers"),
+    "explained": N_("What this call cost"),
     "picture": N_("The picture that the model made"),
     "address": N_("The picture's address"),
     "nothing": N_("The answer is empty."),

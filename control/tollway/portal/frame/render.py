@@ -54,8 +54,9 @@ def environment(language: str) -> Environment:
         LANGUAGES=LANGUAGES,
         version=__version__,
         asset=assets.asset_url,
-        icon=heroicon_mini,
-        icon_small=heroicon_micro,
+        # An icon is parsed and written anew at each call; only templates name them, so there are few.
+        icon=cache(heroicon_mini),
+        icon_small=cache(heroicon_micro),
     )
     env.filters.update(
         money=spoken.money,

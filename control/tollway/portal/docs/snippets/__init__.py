@@ -62,7 +62,7 @@ def plain(block: str, language: Language, base_url: str, model: str) -> str:
 
 
 @cache
-def _coloured(block: str, language: Language) -> str:
+def coloured(block: str, language: Language) -> Markup:
     """HTML with both words still in it. Raises ValueError when the lexer tore one apart: a mistake in a snippet."""
     text = source(block, language)
     lexer = get_lexer_by_name(language.lexer, stripnl=False)
@@ -70,12 +70,17 @@ def _coloured(block: str, language: Language) -> str:
     for word in (BASE_URL, MODEL):
         if html.count(word) != text.count(word):
             raise ValueError(f"{word} is in pieces in {block}, {language.key}")
-    return html
+    # Made of our own files by Pygments, which escapes.
+    return Markup(html)  # noqa: S704
 
 
 def shown(block: str, language: Language, base_url: str, model: str, kind: str) -> Markup:
-    """The coloured code. The model stands in an element of its own, which docs.js finds by the model's kind."""
+    """The coloured code of one language, filled in."""
+    return fill(coloured(block, language), base_url, model, kind)
+
+
+def fill(html: str, base_url: str, model: str, kind: str) -> Markup:
+    """HTML of ours with its words filled in. The model stands in an element of its own, found by the model's kind."""
     marked = Markup('<span data-model="{}">{}</span>').format(kind, model)
-    html = _coloured(block, language).replace(BASE_URL, str(escape(base_url))).replace(MODEL, str(marked))
-    # Made of our own files by Pygments, which escapes; what was filled in is escaped above.
-    return Markup(html)  # noqa: S704
+    # What is filled in is escaped here; the rest is no visitor's.
+    return Markup(html.replace(BASE_URL, str(escape(base_url))).replace(MODEL, str(marked)))  # noqa: S704
