@@ -37,7 +37,7 @@ async def sign_in(
     async with ctx.db.write_tx() as write:
         generation = await current_generation(write)
         value = await sessions.begin(write, request, user.id, caller)
-    response = changed(None, generation, 204)
+    response = changed(None, write.generation or generation, 204)
     response.set_cookie(sessions.cookie(request, value))
     return response
 
