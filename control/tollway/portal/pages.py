@@ -17,9 +17,11 @@ from tollway.portal.keys import routes as keys
 from tollway.portal.models import routes as models
 from tollway.portal.operate import routes as operate
 from tollway.portal.playground import routes as playground
+from tollway.portal.profile import routes as profile
 from tollway.portal.sign import routes as sign
+from tollway.portal.wallet import routes as wallet
 
-_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, sign)
+_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, wallet)
 
 ROUTERS: Final[tuple[ControllerRouterHandler, ...]] = (
     send_asset,

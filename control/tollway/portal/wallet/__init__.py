@@ -1,0 +1,1 @@
+"""The wallet: what is there, what moved, and how money comes in."""
