@@ -97,7 +97,9 @@ async def test_a_code_is_redeemed_once(api: Api) -> None:
     assert int(done.headers["x-tollway-generation"]) == (await api.state())[0]
     page = await browser.open(done.headers["location"])
     assert "The code is redeemed" in page
-    assert [row[3:] for row in cells(page)] == [["+$5.00", "$5.00"]]
+    assert [row[2:] for row in cells(page)] == [[f"Redemption code {text[:5]}…", "+$5.00", "$5.00"]]
+    assert f"Mã nạp tiền {text[:5]}…" in text_of(await browser.open("/wallet?lang=vi"))
+    await browser.open("/wallet?lang=en")
 
     again = await browser.submit("/wallet", {"code": text}, 409)
     assert "You redeemed this code on" in text_of(again.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from tollway.portal.frame.render import render
 from tollway.portal.frame.translate import N_
 from tollway.portal.frame.viewer import Looking, Viewer
 from tollway.wallets import service
+from tollway.wallets.schemas import EntryView
 
 _DONE: Final[Mapping[str, str]] = {"redeemed": N_("The code is redeemed, and its money is in the wallet.")}
 KINDS: Final[Mapping[str, str]] = {
@@ -31,6 +33,8 @@ KINDS: Final[Mapping[str, str]] = {
     "withdrawal": N_("Taken back"),
     "settle": N_("Charged"),
 }
+
+_BY_CODE: Final = re.compile(r"redemption code (\S+)")
 
 
 @get("/wallet")
@@ -87,7 +91,14 @@ async def _page(
         q=page.q or "",
         untouched=not (entries.data or page.q or page.cursor),
         KINDS=KINDS,
+        hint_of=hint_of,
     )
+
+
+def hint_of(entry: EntryView) -> str | None:
+    """Which code a deposit came from. Its reason is in English, for operators; a page says it in its own way."""
+    match = _BY_CODE.fullmatch(entry.reason)
+    return match.group(1) if match is not None and entry.kind == "deposit" else None
 
 
 HANDLERS: Final = (show_wallet, take_code)
