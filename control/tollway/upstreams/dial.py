@@ -70,8 +70,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     connect_ms: int
     private_allowed: bool
+    total_ms: int
     ca_file: str = ""
-    total_ms: int = TOTAL_MS
 
 
 def is_private(text: str) -> bool:
@@ -178,7 +178,8 @@ def _failure(exc: Exception) -> DialFailure:
 def _is_tls(exc: BaseException | None) -> bool:
     """Whether a TLS error is among the causes."""
     while exc is not None:
-        if isinstance(exc, ssl.SSLError):
+        # A handshake that is merely unfinished is an error of this family too.
+        if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLWantReadError | ssl.SSLWantWriteError):
             return True
         exc = exc.__cause__ or exc.__context__
     return False

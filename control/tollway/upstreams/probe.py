@@ -108,6 +108,7 @@ async def _ask(ctx: Context, name: str) -> _Found:
         connect_ms=row.timeouts.get("connect_ms") or core.connect_ms,
         private_allowed=row.allow_private_address,
         ca_file=core.ca_file,
+        total_ms=dial.TOTAL_MS,
     )
     found = _Found()
     try:
