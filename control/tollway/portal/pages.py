@@ -19,9 +19,10 @@ from tollway.portal.operate import routes as operate
 from tollway.portal.playground import routes as playground
 from tollway.portal.profile import routes as profile
 from tollway.portal.sign import routes as sign
+from tollway.portal.usage import routes as usage
 from tollway.portal.wallet import routes as wallet
 
-_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, wallet)
+_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, wallet, usage)
 
 ROUTERS: Final[tuple[ControllerRouterHandler, ...]] = (
     send_asset,

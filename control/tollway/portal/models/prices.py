@@ -5,13 +5,15 @@ The amounts are the API's decimal strings, exact and with the group's multiplier
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 import msgspec
+from babel.numbers import format_decimal
 
 from tollway.models.schemas import MemberModelView
 from tollway.money import TOKEN_PRICES
-from tollway.portal.frame.translate import N_
+from tollway.portal.frame.translate import N_, Words, locale_of
 
 KIND_NAMES: Final = {
     "chat": N_("Chat"),
@@ -98,3 +100,13 @@ def _is_met(view: MemberModelView, price: str) -> bool:
     if family in ("audio", "image"):
         return family in (view.input_modalities if direction == "input" else view.output_modalities)
     return view.kind == "chat"
+
+
+def unit_of(price: str) -> str:
+    """The unit of one price by its API name, as a message."""
+    return _UNITS.get(price, _PER_TOKENS)
+
+
+def factor(multiplier: str, spoken: Words) -> str:
+    """A multiplier with all of its places: `1.0`, `1,25`."""
+    return str(format_decimal(Decimal(multiplier), "#,##0.0#####", locale=locale_of(spoken.language)))

@@ -19,7 +19,7 @@ from tollway.portal.docs import snippets
 from tollway.portal.frame.forms import Form
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking
-from tollway.portal.models.prices import KIND_NAMES, MODALITY_NAMES, glance, table
+from tollway.portal.models.prices import KIND_NAMES, MODALITY_NAMES, factor, glance, table
 from tollway.portal.status.live import live_words
 
 PAGE_MAX: Final = 50
@@ -80,6 +80,7 @@ async def show_model(
         model=view,
         limits=details.limits,
         prices=table(view),
+        factor=factor(view.price_multiplier, viewer.words),
         snippets=shown,
         tab_names=[(language.key, language.label) for language in languages],
         kind_names=KIND_NAMES,
