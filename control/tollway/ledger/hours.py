@@ -12,9 +12,12 @@ from tollway.db.engine import WriteTx
 from tollway.db.tables import COUNT_COLUMNS, UNIT_COLUMNS, KeyBudgetRow, UsageHourRow, table
 from tollway.db.upsert import upsert
 
-_SUMS: Final = (*COUNT_COLUMNS, *UNIT_COLUMNS, "charge_nano", "loss_nano", "errors", "calls")
+_SUMS: Final = (*COUNT_COLUMNS, *UNIT_COLUMNS, "charge_nano", "loss_nano", "errors", "calls", "faults")
 _KEY: Final = ("account_id", "key_id", "model", "upstream", "hour")
 ERROR_STATUS_MIN: Final = 400
+# Codes of the gateway for what a model's providers got wrong (`upstream_error`, `upstream_timeout`, …).
+_FAULT_PREFIX: Final = "upstream_"
+_FAULT_CODES: Final = frozenset({"no_healthy_upstream"})
 
 
 async def add_hours(tx: WriteTx, records: Sequence[dict[str, Any]]) -> None:
@@ -32,6 +35,7 @@ async def add_hours(tx: WriteTx, records: Sequence[dict[str, Any]]) -> None:
         sums["charge_nano"] += record["posted_nano"]
         sums["loss_nano"] += record["loss_nano"]
         sums["errors"] += bool(record["error_code"]) or record["status"] >= ERROR_STATUS_MIN
+        sums["faults"] += is_fault(record["error_code"])
         sums["calls"] += 1
         if record["posted_nano"]:
             budgets[record["key_id"]] = budgets.get(record["key_id"], 0) + record["posted_nano"]
@@ -41,6 +45,11 @@ async def add_hours(tx: WriteTx, records: Sequence[dict[str, Any]]) -> None:
     raised = {name: getattr(UsageHourRow, name) + getattr(insert.excluded, name) for name in _SUMS}
     await tx.session.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=raised), rows)
     await _spend_budgets(tx, budgets)
+
+
+def is_fault(error_code: str) -> bool:
+    """Whether a request failed by its providers, rather than by its caller or by us."""
+    return error_code.startswith(_FAULT_PREFIX) or error_code in _FAULT_CODES
 
 
 async def _spend_budgets(tx: WriteTx, spent: dict[str, int]) -> None:

@@ -110,7 +110,30 @@ async def test_a_voided_hold_is_kept_as_usage_and_moves_nothing(db: Database) ->
         hour = (await tx.session.scalars(select(UsageHourRow))).one()
         assert (await tx.session.scalars(select(RequestRow.outcome))).all() == [1]
     assert sorted(kinds) == ["deposit", "lease"]
-    assert (hour.calls, hour.errors, hour.charge_nano) == (1, 1, 0)
+    assert (hour.calls, hour.errors, hour.faults, hour.charge_nano) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "faults"),
+    [
+        ("upstream_timeout", 504, 1),
+        ("upstream_rate_limited", 429, 1),
+        ("no_healthy_upstream", 503, 1),
+        ("upstream_error", 200, 1),  # a stream that broke off
+        ("client_gone", 499, 0),
+        ("invalid_request", 400, 0),
+        ("internal_error", 500, 0),
+    ],
+)
+async def test_an_hour_tells_the_providers_faults_from_others(
+    db: Database, code: str, status: int, faults: int
+) -> None:
+    account = await account_with(db, 10)
+    await settle(db, settle_row(1, account, 0, status=status, error_code=code), settle_row(2, account, 0))
+    await settle(db, settle_row(3, account, 0, status=status, error_code=code))
+    async with db.read_tx() as tx:
+        hour = (await tx.session.scalars(select(UsageHourRow))).one()
+    assert (hour.calls, hour.errors, hour.faults) == (3, 2, 2 * faults)
 
 
 async def test_a_request_that_cost_nothing_has_a_transfer_without_entries(db: Database) -> None:

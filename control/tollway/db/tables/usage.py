@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Index
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from tollway.db.tables.base import Base, utc_now
@@ -122,10 +122,16 @@ class AttemptRow(HoldKey, Base):
 
 
 class UsageHourRow(Counted, Base):
-    """Sums per account, key, model, upstream and hour, written in the transaction that posts the requests."""
+    """Sums per account, key, model, upstream and hour, written in the transaction that posts the requests.
+
+    `faults` are the errors that were the providers'; the others were the caller's or ours.
+    """
 
     __tablename__ = "usage_hours"
-    __table_args__ = (Index("ix_usage_hours_hour", "hour"),)
+    __table_args__ = (
+        CheckConstraint("faults >= 0 AND faults <= errors", name="faults"),
+        Index("ix_usage_hours_hour", "hour"),
+    )
 
     account_id: Mapped[str] = mapped_column(primary_key=True)
     key_id: Mapped[str] = mapped_column(primary_key=True)
@@ -136,3 +142,4 @@ class UsageHourRow(Counted, Base):
     loss_nano: Mapped[int] = mapped_column(default=0)
     errors: Mapped[int] = mapped_column(default=0)
     calls: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[int] = mapped_column(default=0, server_default=text("0"))
