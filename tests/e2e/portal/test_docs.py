@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import Visitor
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -108,3 +109,39 @@ def test_axe_finds_nothing_with_every_tab_open(stack: Stack, chromium: Browser) 
                 page.locator("#chat-completions").get_by_role("tab", name=tab, exact=True).click()
                 faults += visitor.faults()
     assert not faults, "\n".join(faults)
+
+
+def test_try_it_streams_stops_and_pays_from_the_account(stack: Stack, chromium: Browser) -> None:
+    email, password = "reader@example.com", "correct horse battery"
+    stack.api.call("POST", "/api/admin/users", {"email": email, "name": "Reader", "password": password})
+    with Visitor(chromium, stack.url) as visitor:
+        visitor.sign_in(email, password)
+        page = visitor.open("/docs")
+        account = str(page.locator("[data-call-account]").get_attribute("data-call-account"))
+        page.locator("[data-try=embeddings]").click()
+        expect(page.locator("#embeddings-try")).to_contain_text("Your wallet cannot pay this call.")
+        stack.api.credit(account, "5.00")
+        with page.expect_response("**/v1/chat/completions") as called:
+            page.locator("[data-try=streaming]").click()
+        answer = page.locator("#streaming-try [data-try-answer]")
+        expect(answer).not_to_be_empty()
+        page.locator("#streaming-try [data-try-stop]").click()
+        expect(page.locator("#streaming-try [data-try-state]")).to_have_text("Stopped")
+        for block, seen in (("chat-completions", "hello"), ("embeddings", "numbers")):
+            page.locator(f"[data-try={block}]").click()
+            expect(page.locator(f"#{block}-try [data-try-state]")).to_have_text("Done", timeout=HEALTH_MS)
+            expect(page.locator(f"#{block}-try [data-try-answer]")).to_contain_text(seen)
+        page.locator("[data-try=images]").click()
+        picture = page.locator("#images-try img")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        secret = called.value.request.headers["authorization"].removeprefix("Bearer ")
+        assert secret.startswith("sk-tw-")
+        assert secret not in page.content()
+        kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+        assert secret not in kept
+        assert not visitor.faults()
+    wallet = until(
+        lambda: found if (found := stack.api.wallet(account)).spent > 0 and not found.held else None, "money"
+    )
+    assert wallet.available + wallet.spent == 5
