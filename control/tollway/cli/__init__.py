@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from tollway import __version__
-from tollway.errors import SettingsError
+from tollway.errors import Invalid, SettingsError, TollwayError
 from tollway.settings import Settings, load_settings
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -39,13 +39,15 @@ class _WrongUse(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Tells a wrong setting in one line, whichever command met it."""
+    """Tells a wrong setting, or what a command was refused, in one line, whichever command met it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SettingsError as error:
+        except (SettingsError, Invalid) as error:
             raise _WrongUse(str(error)) from error
+        except TollwayError as error:
+            raise click.ClickException(error.message) from error
 
 
 @click.group(
@@ -159,6 +161,56 @@ def doctor(as_json: bool, **flags: Any) -> None:
     found = asyncio.run(examine(_settings(flags)))
     _show(found, as_json, lambda: lines(found))
     sys.exit(DONE if found["ok"] else FAILED)
+
+
+@main.group(epilog=_example("tollway admin create-user --email ada@example.com --name Ada --role operator"))
+def admin() -> None:
+    """Bootstrap and recovery, straight on the database, while serving or stopped."""
+
+
+_email = click.option("--email", required=True, metavar="ADDRESS", help="What the user signs in with.")
+_password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+
+
+@admin.command("create-user", epilog=_example("tollway admin create-user --email ada@example.com --name Ada"))
+@_data
+@_email
+@click.option("--name", required=True, metavar="NAME", help="How the user is called.")
+@click.option("--role", type=click.Choice(["user", "operator", "auditor"]), default="user", show_default=True)
+@_password_stdin
+@_json
+def create_user(email: str, name: str, role: str, password_stdin: bool, as_json: bool, **flags: Any) -> None:
+    """Make a user with a personal account. Asks for the password."""
+    import asyncio
+
+    from tollway.cli import people
+
+    password = _password(from_stdin=password_stdin)
+    made = asyncio.run(people.create_user(_settings(flags), email, name, role, password))
+    _show(made, as_json, lambda: [f"{made['role']} {made['email']} made: {made['id']}, account {made['account_id']}"])
+
+
+@admin.command("reset-password", epilog=_example("tollway admin reset-password --email ada@example.com"))
+@_data
+@_email
+@_password_stdin
+@_json
+def reset_password(email: str, password_stdin: bool, as_json: bool, **flags: Any) -> None:
+    """Give a user a new password and end the user's sessions. Asks for the password."""
+    import asyncio
+
+    from tollway.cli import people
+
+    password = _password(from_stdin=password_stdin)
+    found = asyncio.run(people.reset_password(_settings(flags), email, password))
+    off = "" if found["enabled"] else "; this user is disabled and cannot sign in"
+    _show(found, as_json, lambda: [f"password of {found['email']} set, sessions ended{off}"])
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _settings(flags: dict[str, Any]) -> Settings:

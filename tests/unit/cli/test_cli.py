@@ -15,7 +15,7 @@ from tests.support.waiting import free_port
 from tollway.cli import main
 
 pytestmark = pytest.mark.unit
-COMMANDS = ["serve", "control", "gateway", "simulator", "migrate", "status", "doctor"]
+COMMANDS = ["serve", "control", "gateway", "simulator", "migrate", "status", "doctor", "admin"]
 
 
 @pytest.fixture
