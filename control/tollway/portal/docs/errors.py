@@ -35,14 +35,6 @@ ROWS: Final = (
         (400,),
     ),
     Row(
-        "405, 408, 413, 415, 431, 505",
-        "error-request",
-        N_("Request not accepted"),
-        N_("Method, size, type or version of the request do not fit. Nothing was charged."),
-        N_("Change the request as the message says."),
-        (405, 408, 413, 415, 431, 505),
-    ),
-    Row(
         "401",
         "error-401",
         N_("Invalid API key"),
@@ -73,6 +65,14 @@ ROWS: Final = (
         N_("The model does not exist or your key may not call it, or there is nothing at this path."),
         N_("Take a name from `GET /v1/models`, and check the base URL."),
         (404,),
+    ),
+    Row(
+        "405, 408, 413, 415, 431, 505",
+        "error-request",
+        N_("Request not accepted"),
+        N_("Method, size, type or version of the request do not fit. Nothing was charged."),
+        N_("Change the request as the message says."),
+        (405, 408, 413, 415, 431, 505),
     ),
     Row(
         "429",
