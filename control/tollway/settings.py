@@ -7,6 +7,7 @@ and meaning, and `settings_table()` prints them, so the documentation cannot dri
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -87,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     test_hooks: Annotated[bool, _m("Switches for tests; never in production.")] = False
     expose_metrics: Annotated[bool, _m("Serve /metrics on the public listener too.")] = False
     trusted_proxies: Annotated[
-        tuple[str, ...], _m("Proxies whose X-Forwarded-For is believed.", "CIDR, comma-separated")
+        tuple[str, ...], _m("Proxies whose X-Forwarded headers are believed.", "CIDR, comma-separated")
     ] = ()
     db_pool_max: Annotated[int, _m("Database connections per process.", "connections", ge=2, le=200)] = 10
     db_wait_ms: Annotated[int, _m("Longest wait for the database or its writer lock.", "ms", ge=1)] = 10_000
@@ -228,6 +229,14 @@ def _read_file(env: Mapping[str, str], config: Path | None) -> dict[str, Any]:
     return table
 
 
+def _check_ranges(ranges: tuple[str, ...], source: str) -> None:
+    for text in ranges:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError as exc:
+            raise SettingsError(f"trusted_proxies: {text!r} is no address or CIDR range (from {source})") from exc
+
+
 def _check(raw: Mapping[str, tuple[Any, str]]) -> Settings:
     own: dict[str, Any] = {}
     core: dict[str, Any] = {}
@@ -243,6 +252,8 @@ def _check(raw: Mapping[str, tuple[Any, str]]) -> Settings:
             checked = msgspec.convert(value, Annotated[kind, meta], strict=False)
         except msgspec.ValidationError as exc:
             raise SettingsError(f"{name}: {exc} (from {source})") from exc
+        if name == "trusted_proxies":
+            _check_ranges(checked, source)
         (core if owner is CoreSettings else own)[name] = checked
     for name in ("admin_token", "node_token"):
         if own.get(name) and len(own[name]) < TOKEN_CHARS_MIN:

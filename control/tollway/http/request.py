@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -153,14 +152,11 @@ def _forwarded_for(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
 
 
 def _is_trusted_proxy(connection: ASGIConnection[Any, Any, Any, Any], address: str) -> bool:
-    """Whether the operator named this address in `trusted_proxies`. A range that is none trusts nobody."""
-    if not _is_address(address):
-        return False
-    for text in context_of(connection).settings.trusted_proxies:
-        with suppress(ValueError):
-            if ipaddress.ip_address(address) in ipaddress.ip_network(text, strict=False):
-                return True
-    return False
+    """Whether the operator named this address in `trusted_proxies`."""
+    ranges = context_of(connection).settings.trusted_proxies
+    return _is_address(address) and any(
+        ipaddress.ip_address(address) in ipaddress.ip_network(text, strict=False) for text in ranges
+    )
 
 
 def _is_address(text: str) -> bool:

@@ -66,6 +66,11 @@ def test_lists_and_switches_are_read_from_text() -> None:
     assert (settings.trusted_proxies, settings.test_hooks) == (("10.0.0.0/8", "::1"), True)
 
 
+def test_a_proxy_that_is_no_address_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"trusted_proxies: 'proxy\.local'.*TOLLWAY_TRUSTED_PROXIES"):
+        load_settings(environ={"TOLLWAY_TRUSTED_PROXIES": "10.0.0.0/8,proxy.local"})
+
+
 def test_secrets_do_not_print() -> None:
     settings = load_settings(
         {"admin_token": TOKEN, "dsn": "postgresql://u:pw@h/d", "secret_key": "ab" * 32}, environ={}
