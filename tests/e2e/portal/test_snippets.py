@@ -1,7 +1,7 @@
 """The documentation's snippets run as printed: taken from the page, put into the file it names, started, and they print
 what the model said. Languages without a tool on the machine are skipped by name; Go, Java and PHP even where services
-are required, since CI installs no toolchain that only these snippets need. PHP is parsed, not run; C# is only looked at,
-because Debian packages no parser of it.
+are required, since CI installs no toolchain that only these snippets need. PHP is parsed, not run. C# is
+only looked at: Debian packages no parser of it.
 """
 
 from __future__ import annotations
