@@ -43,6 +43,9 @@ from tollway.preferences import routes as preferences
 from tollway.session_keys import routes as session_keys
 from tollway.settings import Settings
 from tollway.snapshot import Publisher
+from tollway.status import routes as status
+from tollway.status.history import Histories
+from tollway.status.sampling import Sampler
 from tollway.upstreams import routes as upstreams
 from tollway.usage import routes as usage
 from tollway.users import own_routes as own
@@ -84,6 +87,7 @@ FEATURES: Final[tuple[Router, ...]] = (
     usage.file_router,
     nodes.router,
     node_desk.router,
+    status.router,
     audit.router,
 )
 
@@ -103,6 +107,7 @@ def create_app(settings: Settings) -> Litestar:
                 "context": ctx,
                 "attempts": Attempts(),
                 "guesses": Guesses(),
+                "histories": Histories(),
                 "access": {**access.TABLE, **portal.ACCESS},
                 "error_page": error_page,
             }
@@ -121,9 +126,10 @@ def create_app(settings: Settings) -> Litestar:
             "idempotency_key": Provide(idempotency.provide_idempotency_key),
             "attempts": Provide(_attempts),
             "guesses": Provide(_guesses),
+            "histories": Provide(_histories),
             "viewer": Provide(provide_viewer),
         },
-        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Guesses, Viewer],
+        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Guesses, Histories, Viewer],
         openapi_config=documents.openapi_config(),
         logging_config=None,
     )
@@ -139,6 +145,11 @@ async def _attempts(request: StrictRequest) -> Attempts:
 async def _guesses(request: StrictRequest) -> Guesses:
     guesses: Guesses = request.app.state.guesses
     return guesses
+
+
+async def _histories(request: StrictRequest) -> Histories:
+    histories: Histories = request.app.state.histories
+    return histories
 
 
 def _routes(app: Litestar) -> list[tuple[str, str]]:
@@ -188,7 +199,7 @@ async def _run(app: Litestar, ctx: Context, tried: asyncio.Event) -> None:
         retry_ms=settings.push_retry_ms,
         node_seen_ms=settings.node_seen_ms,
     )
-    async with publisher:
+    async with publisher, Sampler(ctx.db, node_seen_ms=settings.node_seen_ms):
         app.state.node_desk = NodeDesk(ctx.db, publisher, token)
         ctx.ready = True
         tried.set()

@@ -59,6 +59,7 @@ def _resource(path: str, item: str, *, delete: bool) -> dict[tuple[str, str], Ac
 TABLE: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/api/docs"): Access.PAGE,
     ("GET", "/api/openapi.json"): Access.PAGE,
+    ("GET", "/api/status/history"): Access.ANYONE,
     ("POST", "/api/setup"): Access.ANYONE,
     ("POST", "/api/session"): Access.ANYONE,
     ("DELETE", "/api/session"): Access.PERSON,

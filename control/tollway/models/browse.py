@@ -16,11 +16,12 @@ from tollway.db.engine import ReadTx
 from tollway.db.tables import GroupRow, ModelRow
 from tollway.errors import NotFound
 from tollway.http.fields import Limits, limits_of
+from tollway.http.globs import patterns
 from tollway.http.lists import ListQuery, Page, after, encode_cursor, like
 from tollway.models import prices
 from tollway.models.offered import STRANGERS_GROUP
 from tollway.models.schemas import MemberModelView
-from tollway.models.service import patterns, reach, require
+from tollway.models.service import reach, require
 
 # In the order in which a filter offers them.
 KINDS: Final = ("chat", "completion", "embedding", "image", "audio", "rerank", "moderation")

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from tollway.db.engine import ReadTx
 from tollway.db.tables import GroupRow, ModelRow
-from tollway.models.service import patterns, reach
+from tollway.http.globs import patterns
+from tollway.models.service import reach
 
 STRANGERS_GROUP: Final = "default"
 # A page that offers models to choose from looks at so many; the list of all has pages of its own.

@@ -17,6 +17,7 @@ from tollway.errors import AlreadyExists, FieldError, Invalid, NotFound
 from tollway.http.callers import Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import merge, merge_limits
+from tollway.http.globs import patterns
 from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.models import prices
 from tollway.models.schemas import MemberModelView, ModelCreate, ModelPatch, ModelView, RouteWish
@@ -122,16 +123,6 @@ async def reach(tx: ReadTx, account_id: str) -> tuple[GroupRow, re.Pattern[str]]
     if group is None:
         raise NotFound("this account's group does not exist")
     return group, patterns(group.models)
-
-
-def patterns(globs: Sequence[str]) -> re.Pattern[str]:
-    """Matches what one of them matches; none of them matches nothing."""
-    return re.compile("|".join(f"(?:{glob(pattern)})" for pattern in globs) or r"(?!)")
-
-
-def glob(pattern: str) -> str:
-    """`*` matches any characters; all else is literal."""
-    return ".*".join(re.escape(part) for part in pattern.split("*"))
 
 
 async def member_views(tx: ReadTx, account_id: str, rows: Sequence[ModelRow]) -> list[MemberModelView]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from litestar import Request, Response
 
 from tollway.http.changes import GENERATION_HEADER
+from tollway.http.globs import patterns
 from tollway.keys.schemas import KeyView, KeyWithSecret
-from tollway.models.service import patterns
 from tollway.portal.docs import snippets
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Viewer
