@@ -19,10 +19,11 @@ from tollway.portal.operate import routes as operate
 from tollway.portal.playground import routes as playground
 from tollway.portal.profile import routes as profile
 from tollway.portal.sign import routes as sign
+from tollway.portal.status import routes as status
 from tollway.portal.usage import routes as usage
 from tollway.portal.wallet import routes as wallet
 
-_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, wallet, usage)
+_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, wallet, usage, status)
 
 ROUTERS: Final[tuple[ControllerRouterHandler, ...]] = (
     send_asset,

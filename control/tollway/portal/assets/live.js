@@ -7,6 +7,7 @@
 
 const EVERY_MS = 15_000;
 const PATIENCE_MS = 5_000;
+const ANNOUNCED_MAX = 3;
 const TONES = { up: "good", degraded: "warn", down: "bad" };
 
 const holder = document.querySelector("[data-live]");
@@ -15,6 +16,7 @@ const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language);
 const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
 const known = new Map();
+const changes = [];
 let timer = 0;
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -41,8 +43,14 @@ function show(elements, key, what, state) {
   if (before === state) return;
   known.set(key, state);
   for (const element of elements) draw(element, state);
+  if (before !== undefined) changes.push(fill(words.announce, { what, state: words[state] ?? words.unknown }));
+}
+
+/** One look's changes, said together: the gateway first, and not a list that nobody would hear to its end. */
+function announce() {
   const region = document.querySelector("[data-live-announce]");
-  if (before !== undefined && region) region.textContent = fill(words.announce, { what, state: words[state] ?? words.unknown });
+  if (region && changes.length) region.textContent = changes.slice(0, ANNOUNCED_MAX).join(", ");
+  changes.length = 0;
 }
 
 /** 99.96 % is not 100 %: a rate is rounded down there, as the server does. */
@@ -114,6 +122,7 @@ async function look() {
   } catch {
     showUnreachable();
   }
+  announce();
   if (!document.hidden) timer = setTimeout(look, EVERY_MS);
 }
 
