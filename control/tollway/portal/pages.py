@@ -23,7 +23,7 @@ from tollway.portal.status import routes as status
 from tollway.portal.usage import routes as usage
 from tollway.portal.wallet import routes as wallet
 
-_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, wallet, usage, status)
+_PARTS: Final = (components, docs, docs_errors, keys, models, operate, playground, profile, sign, status, usage, wallet)
 
 ROUTERS: Final[tuple[ControllerRouterHandler, ...]] = (
     send_asset,
