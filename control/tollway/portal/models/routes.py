@@ -15,12 +15,12 @@ from litestar.params import FromPath
 from tollway.http.access import Access
 from tollway.http.deps import Ctx, Paging
 from tollway.models import browse
+from tollway.portal.components.live import live_words
 from tollway.portal.docs import snippets
 from tollway.portal.frame.forms import Form
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking
 from tollway.portal.models.prices import KIND_NAMES, MODALITY_NAMES, factor, glance, table
-from tollway.portal.status.live import live_words
 
 PAGE_MAX: Final = 50
 # Which block of the documentation a model of a kind is called by; other kinds have no snippet there yet.

@@ -9,12 +9,12 @@ from litestar.di import NamedDependency
 
 from tollway.http.access import Access
 from tollway.http.deps import Ctx
+from tollway.portal.components.live import live_words
 from tollway.portal.frame.render import render
 from tollway.portal.frame.translate import N_
 from tollway.portal.frame.viewer import Looking
 from tollway.portal.models.prices import KIND_NAMES
 from tollway.portal.status.bars import STATE_NAMES, history_bars
-from tollway.portal.status.live import live_words
 from tollway.status.history import Histories, Window
 
 WINDOWS: Final[dict[Window, str]] = {"24h": N_("24 hours"), "30d": N_("30 days")}
