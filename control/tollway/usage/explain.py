@@ -73,6 +73,11 @@ async def explain(tx: ReadTx, account_id: str, request_id: str) -> Explanation:
     if row is None:
         raise NotFound("there is no such request in this account; it shows within 2 s of its end")
     price = await tx.session.get(PriceRow, row.price_id) if row.price_id is not None else None
+    return explanation(row, price)
+
+
+def explanation(row: RequestRow, price: PriceRow | None) -> Explanation:
+    """From the row and the version of prices it was charged at."""
     columns = {column: getattr(price, column) for column in PRICE_COLUMNS} if price is not None else {}
     parts, femto = _parts(row, columns)
     product = femto * row.multiplier_micro
@@ -119,3 +124,51 @@ def _parts(row: RequestRow, columns: Mapping[str, int | None]) -> tuple[list[Par
 
 def _usd(femto: int) -> str:
     return unscaled(femto, _FEMTO_PLACES, least=2)
+
+
+class LineView(msgspec.Struct):
+    """One line of a charge: `count` (of `unit`) × `unit_price` (USD per million tokens or characters, per request,
+    image or second) = `amount`, exactly. `taken_from`: the price that stood in for one that was not stated.
+    """
+
+    item: str
+    unit: str
+    count: int
+    unit_price: str
+    amount: str
+    taken_from: str | None
+
+
+class DetailView(MemberUsageView, kw_only=True):
+    """A request and how its charge came about: the sum of the lines × `price_multiplier` = `exact`, rounded up once to
+    a billionth of a dollar; of that the `excess` over the `hold` is not charged. `posted` is what the wallet paid.
+    """
+
+    outcome: str
+    lines: list[LineView]
+    sum: str
+    price_multiplier: str
+    exact: str
+    hold: str
+    excess: str
+    posted: str
+
+    @classmethod
+    def explained(cls, found: Explanation) -> DetailView:
+        """From the explanation."""
+        view = {name: getattr(found.usage, name) for name in MemberUsageView.__struct_fields__}
+        lines = [
+            LineView(part.price_name, part.count_name, part.count, part.price, part.amount, part.taken_from)
+            for part in found.parts
+        ]
+        return cls(
+            **view,
+            outcome=found.outcome,
+            lines=lines,
+            sum=found.sum,
+            price_multiplier=found.multiplier,
+            exact=found.product,
+            hold=found.hold,
+            excess=found.excess,
+            posted=found.posted,
+        )

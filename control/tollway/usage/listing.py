@@ -28,6 +28,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str | None = None
     model: str | None = None
     request_id: str | None = None
+    status: int | None = None
     failed: bool = False
     q: str | None = None
     period: Period = Period()
@@ -40,6 +41,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             (RequestRow.key_id, self.key_id),
             (RequestRow.model, self.model),
             (RequestRow.request_id, self.request_id),
+            (RequestRow.status, self.status),
         )
         for column, value in exact:
             if value is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
 from tollway.db.tables import RequestRow
 from tollway.money import TOKEN_PRICES, format_multiplier, format_usd
-from tollway.usage.summary import Summary, Sums
+from tollway.usage.groups import Group, Grouped
+from tollway.usage.summary import Sums
 
 OUTCOMES = ("settled", "voided", "recovered")
 ENDPOINTS = ("chat", "completions", "embeddings", "images", "audio", "moderations", "rerank")
@@ -155,34 +157,46 @@ class SumsView(msgspec.Struct, kw_only=True):
         )
 
 
-class DayView(msgspec.Struct):
-    """One day of UTC."""
+class GroupView(SumsView, kw_only=True):
+    """One group: an hour (RFC 3339), a day (`2026-11-24`), a model, an upstream, or the id of a key or account."""
 
-    day: date
-    sums: SumsView
-
-
-class ShareView(msgspec.Struct):
-    """One model (by name) or key (by id)."""
-
-    name: str
-    sums: SumsView
+    group: str
 
 
-class SummaryView(msgspec.Struct):
-    """An account over some days, the last of which is today; models and keys with the dearest first."""
+class SummaryView(msgspec.Struct, kw_only=True):
+    """Sums of the hours that begin in [from, to). `more`: `total` holds groups that `data` has no room for."""
 
+    start: datetime = msgspec.field(name="from")
+    end: datetime = msgspec.field(name="to")
+    group_by: str
     total: SumsView
-    by_day: list[DayView]
-    by_model: list[ShareView]
-    by_key: list[ShareView]
+    data: list[GroupView]
+    more: bool
 
     @classmethod
-    def of(cls, summary: Summary) -> SummaryView:
-        """From its sums."""
+    def of(cls, found: Grouped, by: Group) -> SummaryView:
+        """From the sums."""
         return cls(
-            total=SumsView.of(summary.total),
-            by_day=[DayView(day, SumsView.of(sums)) for day, sums in zip(summary.days, summary.by_day, strict=True)],
-            by_model=[ShareView(share.name, SumsView.of(share.total)) for share in summary.by_model],
-            by_key=[ShareView(share.name, SumsView.of(share.total)) for share in summary.by_key],
+            start=found.start,
+            end=found.end,
+            group_by=by,
+            total=SumsView.of(found.total),
+            data=[GroupView(group=name, **_sums(sums)) for name, sums in found.sums.items()],
+            more=found.more,
         )
+
+
+def _sums(sums: Sums) -> dict[str, Any]:
+    view = SumsView.of(sums)
+    return {name: getattr(view, name) for name in SumsView.__struct_fields__}
+
+
+class LatencyView(msgspec.Struct, kw_only=True):
+    """One day (UTC) of served requests, by its latest `sampled` ones; times in microseconds, null without any."""
+
+    day: date
+    sampled: int
+    first_byte_us_p50: int | None
+    first_byte_us_p95: int | None
+    total_us_p50: int | None
+    total_us_p95: int | None

@@ -33,6 +33,23 @@ _OUT: Final = (
 )
 
 
+def _sum(columns: tuple[Any, ...]) -> Any:
+    first, *rest = columns
+    for column in rest:
+        first = first + column
+    return first
+
+
+# The columns of Sums, in its order.
+SUMMED: Final = (
+    func.sum(UsageHourRow.calls),
+    func.sum(UsageHourRow.errors),
+    func.sum(_sum(_IN)),
+    func.sum(_sum(_OUT)),
+    func.sum(UsageHourRow.charge_nano),
+)
+
+
 class Sums(msgspec.Struct):
     """What some requests come to. `tokens_in` and `tokens_out` count every kind of token that is priced so."""
 
@@ -92,16 +109,7 @@ async def _hours(tx: ReadTx, account_id: str, first: date) -> list[tuple[str, st
     row = UsageHourRow
     since = datetime.combine(first, time(), UTC)
     wanted = (
-        select(
-            row.model,
-            row.key_id,
-            row.hour,
-            func.sum(row.calls),
-            func.sum(row.errors),
-            func.sum(_sum(_IN)),
-            func.sum(_sum(_OUT)),
-            func.sum(row.charge_nano),
-        )
+        select(row.model, row.key_id, row.hour, *SUMMED)
         .where(row.account_id == account_id, row.hour >= since)
         .group_by(row.model, row.key_id, row.hour)
     )
@@ -109,13 +117,6 @@ async def _hours(tx: ReadTx, account_id: str, first: date) -> list[tuple[str, st
         (model, key_id, hour, Sums(*(int(value) for value in values)))
         for model, key_id, hour, *values in await tx.session.execute(wanted)
     ]
-
-
-def _sum(columns: tuple[Any, ...]) -> Any:
-    first, *rest = columns
-    for column in rest:
-        first = first + column
-    return first
 
 
 def _shares(found: Iterable[tuple[str, list[Sums]]]) -> list[Share]:

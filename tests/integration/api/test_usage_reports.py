@@ -18,7 +18,7 @@ from tollway.money import charge_nano, filled_token_prices, parse_usd
 from tollway.usage import export
 from tollway.usage.explain import Explanation, explain
 from tollway.usage.listing import Filter
-from tollway.usage.summary import summarise
+from tollway.usage.summary import Summary, Sums, summarise
 
 pytestmark = pytest.mark.integration
 
@@ -30,6 +30,11 @@ async def file_of(api: Api, query: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
+async def summary_of(api: Api, account: str, days: int) -> Summary:
+    async with api.db.read_tx() as tx:
+        return await summarise(tx, account, days)
+
+
 async def test_a_summary_is_the_sum_of_the_requests(api: Api) -> None:
     account, other = await api.account(), await api.account()
     now = utc_now()
@@ -39,36 +44,21 @@ async def test_a_summary_is_the_sum_of_the_requests(api: Api) -> None:
     await book(api.db, account, at=now - timedelta(days=9), charge=9, model="a")
     await book(api.db, account, at=now, status=502, error_code="upstream_error", model="b", key_id="key_1")
     await book(api.db, other, at=now, charge=77, model="a")
-    got = await api.get(f"/api/usage/summary?account_id={account}&days=7")
-    assert got["total"] == {"calls": 4, "errors": 1, "tokens_in": 17, "tokens_out": 8, "charge": "0.0000035"}
-    assert len(got["by_day"]) == 7
-    assert got["by_day"][-1]["day"] == now.date().isoformat()
-    assert [day["sums"]["calls"] for day in got["by_day"]] == [0, 0, 0, 0, 1, 0, 3]
-    assert [(share["name"], share["sums"]["charge"]) for share in got["by_model"]] == [
-        ("b", "0.000002"),
-        ("a", "0.0000015"),
-    ]
-    assert [(share["name"], share["sums"]["calls"]) for share in got["by_key"]] == [("key_2", 2), ("key_1", 2)]
-    ten = await api.get(f"/api/usage/summary?account_id={account}&days=10")
-    assert ten["total"]["calls"] == 5
-    for share in ("by_model", "by_key"):
-        assert sum(item["sums"]["calls"] for item in ten[share]) == 5
+    got = await summary_of(api, account, 7)
+    assert got.total == Sums(calls=4, errors=1, tokens_in=17, tokens_out=8, charge_nano=3_500)
+    assert [day.calls for day in got.by_day] == [0, 0, 0, 0, 1, 0, 3]
+    assert got.days[-1] == now.date()
+    assert [(share.name, share.total.charge_nano) for share in got.by_model] == [("b", 2_000), ("a", 1_500)]
+    assert [(share.name, share.total.calls) for share in got.by_key] == [("key_2", 2), ("key_1", 2)]
+    ten = await summary_of(api, account, 10)
+    assert ten.total.calls == 5
+    for shares in (ten.by_model, ten.by_key):
+        assert sum(share.total.calls for share in shares) == 5
 
 
 async def test_a_summary_of_nothing_is_zeroes(api: Api) -> None:
-    account = await api.account()
-    got = await api.get(f"/api/usage/summary?account_id={account}")
-    assert got["total"]["charge"] == "0.00"
-    assert len(got["by_day"]) == 30
-    assert got["by_model"] == got["by_key"] == []
-
-
-@pytest.mark.parametrize("days", ["0", "-1", "367", "many", "1.5"])
-async def test_a_wrong_number_of_days_is_named(api: Api, days: str) -> None:
-    account = await api.account()
-    answer = await api.call("GET", f"/api/usage/summary?account_id={account}&days={days}")
-    assert 400 <= answer.status_code < 500
-    assert "days" in answer.text
+    got = await summary_of(api, await api.account(), 30)
+    assert (got.total, len(got.by_day), got.by_model, got.by_key) == (Sums(), 30, [], [])
 
 
 async def test_only_failed_requests(api: Api) -> None:
@@ -78,6 +68,18 @@ async def test_only_failed_requests(api: Api) -> None:
     got = await api.get(f"/api/usage?account_id={account}&failed=true")
     assert {row["request_id"] for row in got["data"]} == set(wrong)
     assert {row["request_id"] for row in await file_of(api, f"account_id={account}&failed=true")} == set(wrong)
+
+
+async def test_only_requests_with_a_status(api: Api) -> None:
+    account = await api.account()
+    fine, wrong = await book(api.db, account), await book(api.db, account, status=429)
+    for status, request_id in ((200, fine), (429, wrong)):
+        query = f"account_id={account}&status={status}"
+        for path in ("/api/usage", "/api/admin/usage"):
+            rows = (await api.get(f"{path}?{query}"))["data"]
+            assert [row["request_id"] for row in rows] == [request_id]
+        assert [row["request_id"] for row in await file_of(api, query)] == [request_id]
+    await api.call("GET", f"/api/usage?account_id={account}&status=many", status=422)
 
 
 async def test_the_file_holds_what_the_list_holds(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +115,7 @@ async def test_half_a_file_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_strangers_get_no_reports(api: Api) -> None:
-    for path in ("/api/usage/summary", "/api/usage.csv"):
+    for path in ("/api/usage/summary", "/api/usage/latency", "/api/usage.csv"):
         await api.call("GET", path, status=401, operator=False)
     account = await api.account()
     await api.user()
@@ -226,3 +228,38 @@ async def test_sums_and_rows_agree(api: Api) -> None:
         rows = list(await tx.session.scalars(select(RequestRow).where(RequestRow.account_id == account)))
         assert sums.total.charge_nano == sum(row.charge_nano for row in rows) == 66
         assert len(list(await tx.session.scalars(Filter(account_id=account).rows()))) == sums.total.calls == 12
+
+
+async def test_one_request_comes_with_its_lines(api: Api) -> None:
+    account = await api.account()
+    found = await explained(
+        api,
+        account,
+        {"input_pico": 150_000, "output_pico": 600_000},
+        {"input_tokens": 7, "cache_read_tokens": 2, "output_tokens": 1, "requests": 1},
+        multiplier_micro=1_500_000,
+    )
+    got = await api.get(f"/api/usage/{found.usage.request_id}?account_id={account}")
+    assert got["lines"] == [
+        line("input", "input_tokens", 7, "0.15", "0.00000105"),
+        line("cache_read", "cache_read_tokens", 2, "0.15", "0.0000003", "input"),
+        line("output", "output_tokens", 1, "0.60", "0.0000006"),
+    ]
+    assert (got["sum"], got["price_multiplier"], got["exact"]) == ("0.00000195", "1.5", "0.000002925")
+    assert (got["charge"], got["posted"], got["hold"], got["excess"]) == (*["0.000002925"] * 3, "0.00")
+    assert (got["outcome"], got["counts"]["requests"], got["price_version"]) == ("settled", 1, "price_1")
+    assert "upstream" not in got
+    await api.call("GET", f"/api/usage/{found.usage.request_id}?account_id={await api.account()}", status=404)
+
+
+def line(
+    item: str, unit: str, count: int, price: str, amount: str, taken_from: str | None = None
+) -> dict[str, str | int | None]:
+    return {
+        "item": item,
+        "unit": unit,
+        "count": count,
+        "unit_price": price,
+        "amount": amount,
+        "taken_from": taken_from,
+    }
