@@ -32,18 +32,20 @@ PURPOSE: Final = "portal"
 
 async def mint(tx: WriteTx, caller: Caller, pepper: bytes) -> SessionKey:
     """A new secret for the caller's key in the caller's account. Raises Unauthorized when the session has ended."""
-    wanted = select(SessionRow.id).where(SessionRow.id == caller.session, SessionRow.expires_at > tx.now)
-    if await tx.session.scalar(wanted.with_for_update(read=True)) is None:
+    wanted = select(SessionRow.expires_at).where(SessionRow.id == caller.session, SessionRow.expires_at > tx.now)
+    session_ends_at = await tx.session.scalar(wanted.with_for_update(read=True))
+    if session_ends_at is None:
         raise Unauthorized("the session has ended; sign in again")
     secret = KeySecret.generate()
     digest = secret.digest(pepper)
     row = await _own_row(tx, caller, digest)
     tx.touch("key", row.id, row.digest if row.digest != digest else None)
     row.digest, row.hint = digest, secret.hint()
-    row.enabled, row.deleted_at, row.expires_at = True, None, tx.now + LIFETIME
+    expires_at = min(tx.now + LIFETIME, session_ends_at)
+    row.enabled, row.deleted_at, row.expires_at = True, None, expires_at
     await tx.flush()
     await trail.record(tx, caller, "session_key.mint", row.id, after={"account_id": row.account_id})
-    return SessionKey(secret.reveal(), row.expires_at, row.account_id)
+    return SessionKey(secret.reveal(), expires_at, row.account_id)
 
 
 async def revoke_of(tx: WriteTx, user_id: str) -> None:

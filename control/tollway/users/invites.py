@@ -55,6 +55,14 @@ async def list_page(tx: ReadTx, page: ListQuery) -> Page[InviteView]:
     return to_page(rows, page, lambda row: InviteView.of(row, tx.now), lambda row: (row.id,))
 
 
+async def one(tx: ReadTx, invite_id: str) -> InviteView:
+    """Raises NotFound, also for one that was withdrawn."""
+    row = await tx.session.get(InviteRow, invite_id)
+    if row is None or row.deleted_at is not None:
+        raise NotFound("there is no such invite")
+    return InviteView.of(row, tx.now)
+
+
 async def withdraw(tx: WriteTx, caller: Caller, invite_id: str) -> None:
     """Make an invite worthless. Raises NotFound, Conflict when it was used already."""
     gone = update(InviteRow).where(

@@ -142,3 +142,4 @@ async def _make_room(tx: WriteTx, user_id: str) -> None:
     idle = (await tx.session.scalars(kept.offset(SESSIONS_PER_USER_MAX - 1))).all()
     if idle:
         await tx.session.execute(delete(SessionRow).where(SessionRow.id.in_(idle)))
+        await revoke_of(tx, user_id)

@@ -10,12 +10,16 @@ from sqlalchemy import func, select
 
 from tests.integration.api.conftest import PASSWORD, Api
 from tollway.db.tables import AuditRow, SessionRow
-from tollway.users import sessions
+from tollway.http.callers import Caller
+from tollway.users import changing, sessions
 from tollway.users.attempts import TRIES_PER_USER
+from tollway.users.schemas import UserPatch
 
 pytestmark = pytest.mark.integration
 
 NEW = "a better battery"
+# So long a request that has nothing to wait for would not take.
+HELD_UP_S = 0.5
 
 
 async def own(api: Api, method: str, path: str, browser: dict[str, str], body: Any = None, status: int = 200) -> Any:
@@ -166,8 +170,14 @@ async def test_the_last_operator_stays_one(api: Api) -> None:
 
 
 async def test_two_operators_who_demote_each_other_at_once_leave_one(api: Api) -> None:
-    people = [await api.user(f"op{n}@example.com", role="operator") for n in range(2)]
-    answers = await asyncio.gather(
-        *(api.call("PATCH", f"/api/admin/users/{person['id']}", {"role": "user"}) for person in people)
-    )
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    """The second one comes before the first is committed, and must wait for it rather than see what was before."""
+    first, second = [await api.user(f"op{n}@example.com", role="operator") for n in range(2)]
+    demoted = UserPatch(role="user")
+    async with api.db.write_tx() as tx:
+        await changing.change(tx, Caller(id=second["id"]), first["id"], demoted, None)
+        path = f"/api/admin/users/{second['id']}"
+        other = asyncio.create_task(api.call("PATCH", path, {"role": "user"}))
+        done, _ = await asyncio.wait({other}, timeout=HELD_UP_S)
+        assert not done
+    assert (await other).status_code == 409
+    assert (await api.get(path))["role"] == "operator"
