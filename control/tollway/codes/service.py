@@ -66,6 +66,14 @@ async def list_page(tx: ReadTx, page: ListQuery, state: State | None = None) -> 
     return to_page(rows, page, CodeView.of, lambda row: (row.id,))
 
 
+async def one(tx: ReadTx, code_id: str) -> CodeView:
+    """Raises NotFound."""
+    row = await tx.session.get(RedemptionCodeRow, code_id)
+    if row is None:
+        raise NotFound("there is no such code")
+    return CodeView.of(row)
+
+
 async def revoke(tx: WriteTx, caller: Caller, code_id: str) -> None:
     """Make an unused code worthless; harmless when it is. Raises NotFound, Conflict `code_used`."""
     ended = await tx.session.scalar(

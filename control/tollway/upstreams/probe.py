@@ -57,9 +57,13 @@ class Discovered(msgspec.Struct):
 
 
 class UpstreamFailed(TollwayError):
-    """The upstream gave no list of models; the message says why."""
+    """The upstream gave no list of models; the message says why, `reason` has its code."""
 
     code, status, title, fault, retry = "upstream_failed", 502, "Upstream failed", "upstream", True
+
+    def __init__(self, reason: ProbeError) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
 
 
 async def test(ctx: Context, caller: Caller, name: str) -> UpstreamTest:
@@ -84,7 +88,7 @@ async def discover(ctx: Context, caller: Caller, name: str) -> Discovered:
         after = {"models": len(found.models), "error": found.error.code if found.error else None}
         await trail.record(tx, caller, "upstream.discover", name, after=after)
     if found.error is not None:
-        raise UpstreamFailed(found.error.message)
+        raise UpstreamFailed(found.error)
     return Discovered(found.models[:MODELS_MAX], len(found.models) > MODELS_MAX)
 
 

@@ -82,7 +82,7 @@ def values_of(form: Form, *, groups: bool, former: KeyView | None = None) -> dic
         values["group"] = form.text("group")
     # A form shows minutes; an expiry that was not touched keeps its seconds.
     if former is None or form.value("expires_at").strip() != moment(former.expires_at):
-        values["expires_at"] = _expiry(form)
+        values["expires_at"] = expiry(form)
     return values
 
 
@@ -90,7 +90,8 @@ def _hidden(former: KeyView | None) -> list[str]:
     return [name for name in (former.endpoints or () if former is not None else ()) if name not in ENDPOINTS]
 
 
-def _expiry(form: Form) -> datetime | None:
+def expiry(form: Form) -> datetime | None:
+    """The field `expires_at`, in UTC. Raises Invalid."""
     text = form.text("expires_at")
     if text is None:
         return None
