@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.integration.api.conftest import Api
@@ -13,6 +15,7 @@ pytestmark = pytest.mark.integration
 
 # A model with a slash in its name, because such a name is the rest of a path.
 MODEL, UPSTREAM, GROUP = "team/m-1", "up", "gold"
+LEADS_ON = {"/operate"}
 
 
 async def paths(api: Api) -> dict[tuple[str, str], str]:
@@ -22,12 +25,14 @@ async def paths(api: Api) -> dict[tuple[str, str], str]:
     await api.make("/api/admin/groups", {"name": GROUP})
     account = await api.account()
     await api.make("/api/admin/keys", {"account_id": account, "name": "ci"})
+    code = (await api.make("/api/admin/redemption-codes", {"amount": "5"}))["ids"][0]
+    invite = (await api.make("/api/admin/invites", {"note": "for Ada"}))["id"]
     filled = {}
     for method, template in ACCESS:
         name = next(
             (n for part, n in (("upstreams", UPSTREAM), ("models", MODEL), ("groups", GROUP)) if part in template), ""
         )
-        filled[method, template] = template.format(name=name, account_id=account)
+        filled[method, template] = template.format(name=name, account_id=account, code_id=code, invite_id=invite)
     return filled
 
 
@@ -41,7 +46,7 @@ async def test_every_page_opens_for_an_operator_with_its_buttons(api: Api) -> No
     for (method, template), path in known.items():
         if method != "GET":
             continue
-        html = await operator.get(path)
+        html = await operator.get(path, 303 if path in LEADS_ON else 200)
         if ("POST", template) in ACCESS:
             assert buttons(html), path
 
@@ -53,12 +58,12 @@ async def test_an_auditor_sees_every_page_without_buttons_and_changes_nothing(ap
     for (method, template), path in known.items():
         if method == "GET":
             looks = ACCESS[method, template] is Access.AUDITOR
-            html = await auditor.get(path, 200 if looks else 403)
+            html = await auditor.get(path, (303 if path in LEADS_ON else 200) if looks else 403)
             assert not buttons(html), path
             assert not looks or "/new" not in html, path
         else:
             token = Forms(await auditor.get("/operate/groups")).value("csrf_token")
-            for do in ("save", "delete", "credit", "disable-key"):
+            for do in ("save", "delete", "credit", "disable-key", "revoke", "withdraw", "test", "discover"):
                 answer = await auditor.post(path, [("csrf_token", token), ("do", do)])
                 assert answer.status_code == 403, path
     assert await api.state() == before
@@ -89,9 +94,25 @@ async def test_a_form_without_this_browsers_token_changes_nothing(api: Api) -> N
     assert await api.state() == before
 
 
+async def test_operate_itself_leads_to_its_first_page(api: Api) -> None:
+    operator = await Browser.of(api)
+    answer = await api.call("GET", "/operate", operator=False, headers=operator.headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/operate/upstreams")
+
+
+@pytest.mark.parametrize("role", ["operator", "auditor", "user"])
+async def test_every_link_of_the_sidebar_opens(api: Api, role: str) -> None:
+    browser = await Browser.of(api, role)
+    links = set(re.findall(r'<li><a href="(/[^"]*)"', (await browser.get("/docs")).partition("<main")[0]))
+    assert len(links) == (15 if role != "user" else 7)
+    for link in links:
+        await browser.get(link)
+
+
 async def test_pages_about_nothing_are_not_found(api: Api) -> None:
     operator = await Browser.of(api)
-    for path in ("upstreams/edit/none", "models/edit/no/such", "groups/edit/none", "accounts/acc_none"):
+    nothing = ("codes/code_none/revoke", "settings/invites/inv_none/withdraw")
+    for path in ("upstreams/edit/none", "models/edit/no/such", "groups/edit/none", "accounts/acc_none", *nothing):
         await operator.get(f"/operate/{path}", 404)
         token = Forms(await operator.get("/operate/groups")).value("csrf_token")
         answer = await operator.post(f"/operate/{path}", [("csrf_token", token), ("do", "save"), ("version", "1")])
@@ -140,7 +161,19 @@ async def test_what_is_stored_is_never_html(api: Api) -> None:
     account = await api.account(name=evil)
     await api.make("/api/admin/groups", {"name": "g", "description": evil})
     await api.model("m", display_name=evil, description=evil, owned_by=evil)
-    for path in ("accounts", f"accounts/{account}", "groups", "groups/edit/g", "models", "models/edit/m", "audit"):
+    code = (await api.make("/api/admin/redemption-codes", {"amount": "5", "note": evil}))["ids"][0]
+    invite = (await api.make("/api/admin/invites", {"note": evil}))["id"]
+    more = ("codes", f"codes/{code}/revoke", "settings", f"settings/invites/{invite}/withdraw")
+    for path in (
+        *more,
+        "accounts",
+        f"accounts/{account}",
+        "groups",
+        "groups/edit/g",
+        "models",
+        "models/edit/m",
+        "audit",
+    ):
         html = await operator.get(f"/operate/{path}")
         assert "<script>alert" not in html, path
         assert "&lt;script&gt;" in html, path

@@ -64,6 +64,8 @@ _FIRST: Final = {
 }
 OUTPUT_OF: Final = {"embedding": "embedding", "image": "image", "audio": "audio"}
 EMPTY_ROWS: Final = 2
+# What an address may carry of a name; the services have bounds of their own.
+_NAME_CHARS_MAX: Final = 256
 FIELDS: Final = one_of(
     (
         *("name", "display_name", "description", "owned_by", "kind", "context_length", "max_output_tokens"),
@@ -88,6 +90,26 @@ def kind_of(form: Form, view: ModelView | None, wished: str = "") -> str:
     """The kind the page is drawn for."""
     kind = form.value("kind", view.kind if view is not None else wished)
     return kind if kind in get_args(Kind) else "chat"
+
+
+def begun(name: str, upstream: str, kind: str) -> Form:
+    """A new model's form that has its name and one route already; empty without a name."""
+    if not name:
+        return Form()
+    kind = kind if kind in get_args(Kind) else "chat"
+    values = {
+        "name": name[:_NAME_CHARS_MAX],
+        "kind": kind,
+        "enabled": "on",
+        "input_modalities": "text",
+        "output_modalities": OUTPUT_OF.get(kind, "text"),
+        "route-0-upstream": upstream[:_NAME_CHARS_MAX],
+        "route-0-upstream_model": name[:_NAME_CHARS_MAX],
+    }
+    numbers = {
+        f"route-{n}-{field}": default for n in range(2) for field, default in (("priority", "0"), ("weight", "1"))
+    }
+    return Form({field: [value] for field, value in (values | numbers | {"route-1-upstream": ""}).items()})
 
 
 def split_prices(kind: str) -> tuple[list[str], list[str]]:

@@ -49,8 +49,10 @@ async def list_models(request: Request[Any, Any, Any], ctx: Ctx, viewer: Looking
 
 @get(f"{LIST}/new")
 async def new_model(request: Request[Any, Any, Any], ctx: Ctx, viewer: Looking) -> Response[bytes]:
-    """An empty form for a model of `?kind=`."""
-    return await _page(request, ctx, viewer, None)
+    """An empty form for a model of `?kind=`, or one that begins with a name an upstream has (`?name=&upstream=`)."""
+    query = request.query_params
+    form = forms.begun(query.get("name", ""), query.get("upstream", ""), query.get("kind", ""))
+    return await _page(request, ctx, viewer, None, form=form)
 
 
 @post(f"{LIST}/new")

@@ -1,4 +1,4 @@
-"""`/operate/upstreams`: list, one form for new and existing, delete with the typed name."""
+"""`/operate/upstreams`: list, one form for new and existing, delete with the typed name, and asking the upstream."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from tollway.errors import TollwayError
 from tollway.http.access import Access
+from tollway.http.callers import Caller
 from tollway.http.context import Context
 from tollway.http.deps import Asking, Ctx, Paging
 from tollway.portal.frame.done import went_well
@@ -17,6 +18,7 @@ from tollway.portal.frame.forms import Form, read_form, to_body
 from tollway.portal.frame.render import render
 from tollway.portal.frame.viewer import Looking, Viewer
 from tollway.portal.operate.common import confirmed, notice, refused, removal, version_of
+from tollway.portal.operate.upstreams import trying
 from tollway.portal.operate.upstreams.form import FIELDS, PROVIDERS, TIMEOUTS, shown, values
 from tollway.upstreams import service
 from tollway.upstreams.schemas import UpstreamCreate, UpstreamPatch, UpstreamView
@@ -82,8 +84,10 @@ async def show_upstream(
 async def change_upstream(
     request: Request[Any, Any, Any], ctx: Ctx, caller: Asking, viewer: Looking, name: FromPath[str]
 ) -> Response[bytes]:
-    """Save or delete; 303."""
+    """Save or delete; 303. Test or discover: the page again, with what came of it."""
     form = await read_form(request, viewer)
+    if form.value("do") in trying.ACTS:
+        return await _tried(request, ctx, caller, viewer, name, form)
     deletes = form.value("do") == "delete"
     try:
         async with ctx.db.write_tx() as tx:
@@ -104,8 +108,19 @@ async def change_upstream(
     return went_well(viewer, _edit(name), "saved", tx.generation)
 
 
+async def _tried(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, viewer: Viewer, name: str, form: Form
+) -> Response[bytes]:
+    try:
+        outcome = await trying.run(ctx, caller, name, form, viewer.words)
+    except TollwayError as exc:
+        form = refused(form, exc, viewer.words, shows=FIELDS)
+        return await _edit_page(request, ctx, viewer, name, form=form, status=exc.status)
+    return await _edit_page(request, ctx, viewer, name, form=form, outcome=outcome)
+
+
 def _new_page(request: Request[Any, Any, Any], viewer: Viewer, form: Form, status: int = 200) -> Response[bytes]:
-    return render(request, viewer, _PAGE, status=status, form=form, upstream=None, notice="", **_CHOICES)
+    return render(request, viewer, _PAGE, status=status, form=form, upstream=None, outcome=None, notice="", **_CHOICES)
 
 
 async def _edit_page(
@@ -116,6 +131,7 @@ async def _edit_page(
     *,
     form: Form | None = None,
     removing: Form | None = None,
+    outcome: trying.Outcome | None = None,
     status: int = 200,
 ) -> Response[bytes]:
     async with ctx.db.read_tx() as tx:
@@ -128,6 +144,7 @@ async def _edit_page(
         status=status,
         form=form or Form(),
         removing=removing or Form(),
+        outcome=outcome,
         upstream=upstream,
         models=models,
         notice=notice(viewer),

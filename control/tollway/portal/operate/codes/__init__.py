@@ -1,0 +1,1 @@
+"""Redemption codes: making them, shown once; what became of each; revoking."""
