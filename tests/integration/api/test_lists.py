@@ -129,7 +129,8 @@ async def test_usage_of_operators_and_members(api: Api) -> None:
     assert row["created_at"] == "2026-11-24T10:00:00.123456Z"
     member = await api.get(f"/api/usage/{wanted[-1]}?account_id={account}")
     assert member["charge"] == "0.00000125"
-    assert not {"upstream", "hold", "hold_id", "loss", "attempts"} & member.keys()
+    assert not {"upstream", "hold_id", "loss", "attempts"} & member.keys()
+    assert (member["hold"], member["excess"]) == ("0.000002", "0.000000005"), "what capped the charge"
     await api.call("GET", f"/api/usage/{wanted[-1]}?account_id={other}", status=404)
     assert len((await api.get("/api/admin/usage?model=other"))["data"]) == 1
     later = "2026-11-24T11:00:00.125456%2B01:00"
