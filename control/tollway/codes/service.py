@@ -112,7 +112,11 @@ async def redeem(db: Database, vault: Vault, guesses: Guesses, caller: Caller, t
         # The transaction's id follows from the code's: a second deposit for one code would meet its unique key.
         transfer_id = row.id.replace("code_", "txn_", 1)
         reason = f"redemption code {row.hint}"
-        await deposit(tx, caller.account, row.amount_nano, transfer_id=transfer_id, reason=reason, created_by=caller.id)
+        moved = await deposit(
+            tx, caller.account, row.amount_nano, transfer_id=transfer_id, reason=reason, created_by=caller.id
+        )
+        if not moved:
+            raise AssertionError(f"{row.id} was paid in before and was not marked")
         tx.touch("account", caller.account)  # a gateway that found this wallet empty asks again at once
         view = RedeemedView(transfer_id, format_usd(row.amount_nano), await balance(tx, caller.account))
         await trail.record(tx, caller, "code.redeem", row.id, after=trail.body_of(CodeView.of(row)))

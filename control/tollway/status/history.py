@@ -26,7 +26,8 @@ Window = Literal["24h", "30d"]
 State = Literal["up", "degraded", "down", "unknown"]
 
 MODELS_MAX: Final = 500
-CACHE_S: Final = 30.0
+# A month of hourly sums is much to read, and its days change slowly.
+CACHE_S: Final[Mapping[Window, float]] = {"24h": 30.0, "30d": 300.0}
 # Those who ask while it is being read wait for it, so long.
 WAIT_S_MAX: Final = 5.0
 STRANGERS_GROUP: Final = "default"
@@ -78,7 +79,7 @@ class History(msgspec.Struct, frozen=True):
 
 
 class Histories:
-    """Each window, remembered for half a minute: anybody may ask, so the database must not pay for each."""
+    """Each window, remembered for a while: anybody may ask, so the database must not pay for each."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -86,7 +87,7 @@ class Histories:
         self._making = asyncio.Lock()
 
     async def get(self, db: Database, window: Window) -> History:
-        """The history, at most CACHE_S old. Raises Unavailable when it cannot be had in time."""
+        """The history, at most `CACHE_S[window]` old. Raises Unavailable when it cannot be had in time."""
         try:
             async with asyncio.timeout(WAIT_S_MAX):
                 await self._making.acquire()
@@ -94,7 +95,7 @@ class Histories:
             raise Unavailable("the history is still being read; try again", retry_after_s=1) from None
         try:
             kept = self._kept.get(window)
-            if kept is not None and self._clock() - kept[0] < CACHE_S:
+            if kept is not None and self._clock() - kept[0] < CACHE_S[window]:
                 return kept[1]
             async with db.read_tx() as tx:
                 made = await history(tx, window)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
@@ -12,13 +12,15 @@ from tollway.http.deps import Ctx
 from tollway.status.history import CACHE_S, Histories, History, Window
 
 Wanted = Annotated[Window, QueryParameter(name="window", description="24 hours by hour, or 30 days by day")]
-_HEADERS: Final = {"cache-control": f"public, max-age={int(CACHE_S)}"}
 
 
 @get("/history", summary="How gateway and models were")
 async def get_history(ctx: Ctx, histories: NamedDependency[Histories], wanted: Wanted = "24h") -> Response[History]:
-    """Points in the order of time; `unknown` where nobody looked or nobody called. At most half a minute old."""
-    return Response(await histories.get(ctx.db, wanted), headers=_HEADERS)
+    """Points in the order of time; `unknown` where nobody looked or nobody called. 24 hours are at most half a minute
+    old, 30 days five minutes.
+    """
+    headers = {"cache-control": f"public, max-age={int(CACHE_S[wanted])}"}
+    return Response(await histories.get(ctx.db, wanted), headers=headers)
 
 
 router = Router("/api/status", route_handlers=[get_history], tags=["status"])
