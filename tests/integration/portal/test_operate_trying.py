@@ -81,8 +81,11 @@ async def test_each_failure_has_its_words(
     (alert,) = Forms(answer.text).alerts
     assert REASONS[code] in alert
     assert (status[:3] in alert) is (do == "test")
-    answer = await operator.post(f"{PAGE}?lang=vi", [*Forms(await operator.get(PAGE)).having("base_url"), ("do", do)])
+    answer = await operator.post(
+        f"{PAGE}?lang=vi&done=saved", [*Forms(await operator.get(PAGE)).having("base_url"), ("do", do)]
+    )
     assert catalogue("vi").ugettext(REASONS[code]) in answer.text
+    assert catalogue("vi").ugettext("Saved.") not in answer.text, "what was said before is over"
 
 
 async def test_no_answer_at_all(api: Api, provider: Provider) -> None:

@@ -140,7 +140,8 @@ async def _page(
         invites=found,
         names=names,
         q=wanted.q or "",
-        notice=notice(viewer, _DONE),
+        # A form that was sent from a page with such a sentence has another one to say.
+        notice=notice(viewer, _DONE) if request.method == "GET" else "",
     )
 
 

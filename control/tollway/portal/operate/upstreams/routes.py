@@ -147,7 +147,8 @@ async def _edit_page(
         outcome=outcome,
         upstream=upstream,
         models=models,
-        notice=notice(viewer),
+        # A form that was sent from a page with such a sentence has another one to say.
+        notice=notice(viewer) if request.method == "GET" else "",
         **_CHOICES,
     )
 
