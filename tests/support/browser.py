@@ -89,7 +89,7 @@ class Visitor:
         wide: bool = self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         return wide
 
-    def picture(self, path: Path) -> None:
-        """The whole page as it stands."""
+    def picture(self, path: Path, *, whole: bool = True) -> None:
+        """The whole page as it stands, or what the window shows of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=path, full_page=True)
+        self.page.screenshot(path=path, full_page=whole)
