@@ -20,7 +20,8 @@ PARAMETER: Final = "done"
 
 def went_well(viewer: Viewer, path: str, code: str, generation: int | None = None) -> Response[bytes]:
     """303 to the page. With the generation of a change it is sent once the gateways know (`control_app.told`)."""
-    response = see_other(viewer, f"{path}?{PARAMETER}={code}")
+    back = viewer.here(path)
+    response = see_other(viewer, f"{back}{'&' if '?' in back else '?'}{PARAMETER}={code}")
     if generation is not None:
         response.headers[GENERATION_HEADER] = str(generation)
     return response

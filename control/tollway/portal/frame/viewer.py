@@ -48,6 +48,7 @@ class Viewer(msgspec.Struct, kw_only=True):
     csrf_key: bytes = b""
     form_secret: str = ""
     cookies: list[Cookie] = []
+    home_account_id: str | None = None
 
     @property
     def language(self) -> str:
@@ -93,7 +94,8 @@ class Viewer(msgspec.Struct, kw_only=True):
     def knows(self, csrf_token: str) -> bool:
         """Whether a form's token was made for this browser."""
         nonce, _, seal = csrf_token.partition(".")
-        return bool(self.form_secret) and hmac.compare_digest(seal, _seal(self.csrf_key, nonce, self.form_secret))
+        right = _seal(self.csrf_key, nonce, self.form_secret)
+        return bool(self.form_secret) and hmac.compare_digest(seal.encode(), right.encode())
 
     def link(self, path: str | None = None, **changes: str | None) -> str:
         """This page's address (or `path` with its query) with some query parameters changed; None drops one."""
@@ -101,6 +103,21 @@ class Viewer(msgspec.Struct, kw_only=True):
         added = [(name, value) for name, value in changes.items() if value is not None]
         query = urlencode(kept + added)
         return f"{path or self.path}?{query}" if query else path or self.path
+
+    def form_path(self, path: str) -> str:
+        """Where a form about the account's things is sent. It names the account, so that what is sent is done there,
+        whichever account another tab of this browser has chosen meanwhile.
+        """
+        return _with_account(path, self.account_id)
+
+    def here(self, path: str) -> str:
+        """`path` for this page's account, named only where the browser would show another one."""
+        elsewhere = self.account_id != self.home_account_id
+        return _with_account(path, self.account_id) if elsewhere else path
+
+
+def _with_account(path: str, account_id: str | None) -> str:
+    return f"{path}?{urlencode({'account_id': account_id})}" if account_id is not None else path
 
 
 def _seal(key: bytes, nonce: str, form_secret: str) -> str:
@@ -143,6 +160,9 @@ async def provide_viewer(request: Request[Any, Any, Any]) -> Viewer:
     async with context_of(request).db.read_tx() as tx:
         me: Me = await users.me(tx, viewer.caller)
     viewer.user, viewer.accounts = me.user, me.accounts
+    chosen = request.cookies.get(ACCOUNT_COOKIE)
+    own = any(account.id == chosen for account in me.accounts)
+    viewer.home_account_id = chosen if own else me.account_id
     if LANGUAGE_COOKIE not in request.cookies and not viewer.cookies:
         viewer.words = translate.words(translate.choose(me.user.language))
     if THEME_COOKIE not in request.cookies:
