@@ -10,6 +10,7 @@ import gzip
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from heroicons.jinja import heroicon_micro, heroicon_mini
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +24,8 @@ from tollway.portal.frame.viewer import Viewer
 _PORTAL: Final = Path(__file__).parent.parent
 _PACK_LEVEL: Final = 5
 _PACK_BYTES_MIN: Final = 1_024
+# What a Location may hold as it is (RFC 3986, 2.2); all else is escaped, because a header is ASCII.
+_URL_CHARS: Final = ":/?#[]@!$&'()*+,;=%"
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -99,7 +102,8 @@ def render(
 
 def see_other(viewer: Viewer, location: str) -> Response[bytes]:
     """303 after a form that did its work (RFC 9110, 15.4.4). `location` is a path of ours, never what a form said."""
-    response: Response[bytes] = Response(b"", status_code=303, headers=HEADERS | {"location": location})
+    headers = HEADERS | {"location": quote(location, safe=_URL_CHARS)}
+    response: Response[bytes] = Response(b"", status_code=303, headers=headers)
     for cookie in viewer.cookies:
         response.set_cookie(cookie)
     return response

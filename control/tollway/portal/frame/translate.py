@@ -6,6 +6,7 @@ lies in the tree; `scripts/catalogue` (in `make lint`) fails when a message has 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -30,6 +31,8 @@ LANGUAGES: Final = {"en": "English", "vi": "Tiếng Việt"}
 
 _FOLDER: Final = Path(__file__).parent.parent / "locale"
 _PLACES_MIN: Final = 2
+# RFC 9110, 12.4.2. Digits of ASCII only: a header may hold others, which no number is made of.
+_WEIGHT: Final = re.compile(r"[01](?:\.[0-9]{0,3})?")
 
 
 def N_(text: str) -> str:  # noqa: N802  (the name that message extractors know)
@@ -70,7 +73,7 @@ def choose(*wishes: str | None, header: str = "") -> str:
     for part in header[:256].split(","):
         tag, _, parameters = part.partition(";")
         weight = parameters.strip().removeprefix("q=") or "1"
-        weighted.append((-float(weight) if weight.replace(".", "", 1).isdigit() else 0.0, tag.strip()))
+        weighted.append((-float(weight) if _WEIGHT.fullmatch(weight) else 0.0, tag.strip()))
     tags = [tag.replace("-", "_") for weight, tag in sorted(weighted, key=lambda item: item[0]) if weight < 0 and tag]
     return negotiate_locale(tags, LANGUAGES, sep="_") or SOURCE
 
