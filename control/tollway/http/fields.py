@@ -5,11 +5,13 @@ PATCH: UNSET is "not sent, leave it", null clears. Numbers have bounds that BIGI
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+
+from tollway.errors import Invalid
 
 # Python's `$` also matches before a final line break; a name with one must not pass.
 END = r"$(?!\n)"
@@ -70,6 +72,16 @@ def merge(row: Any, wish: msgspec.Struct, fields: tuple[str, ...]) -> None:
         value = getattr(wish, field)
         if value is not UNSET:
             setattr(row, field, value)
+
+
+def in_utc(at: datetime, field: str) -> datetime:
+    """The moment in UTC, as it is stored. Raises Invalid for the hours at either end of the calendar that are none
+    there.
+    """
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as exc:
+        raise Invalid(field, "must lie within the years 1 to 9999 in UTC") from exc
 
 
 def given(value: Any, otherwise: Any) -> Any:

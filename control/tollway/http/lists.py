@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -70,9 +71,22 @@ def decode_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
         values = msgspec.msgpack.decode(raw)
         if not isinstance(values, list) or len(values) != len(kinds):
             raise ValueError("another list's cursor")
-        return [msgspec.convert(value, kind) for value, kind in zip(values, kinds, strict=True)]
-    except (ValueError, binascii.Error, msgspec.MsgspecError) as exc:
+        return [_storable(msgspec.convert(value, kind)) for value, kind in zip(values, kinds, strict=True)]
+    except (ValueError, OverflowError, RecursionError, binascii.Error, msgspec.MsgspecError) as exc:
         raise Invalid("cursor", "is not a cursor of this list; start again without one") from exc
+
+
+def _storable(value: Any) -> Any:
+    """What a column could hold, and so may be compared with one. Raises ValueError, OverflowError."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("beyond BIGINT")
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("NUL")
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("no offset")
+        return value.astimezone(UTC)
+    return value
 
 
 def after(

@@ -9,7 +9,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from tollway.errors import Invalid
-from tollway.http.fields import Moment
+from tollway.http.fields import Moment, in_utc
 from tollway.http.lists import Statement
 
 
@@ -34,9 +34,10 @@ def _moment(text: str | None, field: str) -> datetime | None:
         return None
     try:
         # "+" of an offset arrives as a space when the client did not escape it.
-        return msgspec.convert(text.replace(" ", "+"), Moment)
+        at = msgspec.convert(text.replace(" ", "+"), Moment)
     except msgspec.ValidationError as exc:
         raise Invalid(field, "must be a time with its offset (RFC 3339), such as 2026-11-24T10:00:00Z") from exc
+    return in_utc(at, field)
 
 
 async def provide_period(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import UTC
 
 import msgspec
 from msgspec import UNSET
@@ -22,7 +21,7 @@ from tollway.db.tables import AccountRow, GroupRow, KeyRow
 from tollway.errors import FieldError, Forbidden, Invalid, NotFound
 from tollway.http.callers import ROLE_RANK, Caller
 from tollway.http.changes import require_version
-from tollway.http.fields import merge, merge_limits
+from tollway.http.fields import in_utc, merge, merge_limits
 from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.keys.schemas import KeyCreate, KeyPatch, KeyView, KeyWithSecret, Purpose
@@ -150,7 +149,7 @@ async def require_mine(tx: ReadTx, caller: Caller, key_id: str, account_id: str 
 def _apply(row: KeyRow, wish: KeyPatch) -> None:
     merge(row, wish, ("name", "enabled"))
     if wish.expires_at is not UNSET:
-        row.expires_at = wish.expires_at.astimezone(UTC) if wish.expires_at is not None else None
+        row.expires_at = in_utc(wish.expires_at, "expires_at") if wish.expires_at is not None else None
     if wish.group is not UNSET:
         row.group_name = wish.group
     for field in ("models", "endpoints"):

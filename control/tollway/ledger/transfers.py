@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import Final
+
+from sqlalchemy import ColumnElement, select, update
 
 from tollway.db.engine import WriteTx
 from tollway.db.tables import EntryRow, TransferRow, WalletRow
 from tollway.db.upsert import upsert
 from tollway.errors import Conflict, InsufficientBalance, NotFound
 from tollway.ledger.posting import CASH_IN, Kind, Transfer, available, post
+
+# All that was ever paid into one wallet; its parts sum up to this, so none of them leaves BIGINT.
+DEPOSITED_NANO_MAX: Final = 2**63 - 1
 
 
 async def open_wallet(tx: WriteTx, account_id: str) -> None:
@@ -23,7 +28,8 @@ async def deposit(
 ) -> bool:
     """Add money to a wallet. False when this transfer was posted before (nothing moves twice).
 
-    Raises Conflict when the id belongs to another movement, NotFound for an account without a wallet.
+    Raises Conflict when the id belongs to another movement or the wallet can hold no more, NotFound for an account
+    without a wallet.
     """
     return await _move(tx, account_id, _positive(amount_nano), transfer_id, reason, created_by)
 
@@ -43,7 +49,7 @@ async def _move(tx: WriteTx, account_id: str, nano: int, transfer_id: str, reaso
         return False
     moved = await tx.session.scalar(
         update(WalletRow)
-        .where(WalletRow.account_id == account_id, WalletRow.available_nano + nano >= 0)
+        .where(WalletRow.account_id == account_id, _has_room_for(nano))
         .values(available_nano=WalletRow.available_nano + nano, deposited_nano=WalletRow.deposited_nano + nano)
         .returning(WalletRow.account_id)
         .execution_options(synchronize_session=False)
@@ -51,11 +57,17 @@ async def _move(tx: WriteTx, account_id: str, nano: int, transfer_id: str, reaso
     if moved is None:
         if await tx.session.scalar(select(WalletRow.account_id).where(WalletRow.account_id == account_id)) is None:
             raise NotFound("this account has no wallet")
+        if nano > 0:
+            raise Conflict("this wallet cannot hold so much; nothing was moved")
         raise InsufficientBalance("the wallet has less available than would be taken back; nothing was moved")
     legs = [(CASH_IN, -nano), (available(account_id), nano)]
     kind: Kind = "deposit" if nano > 0 else "withdrawal"
     await post(tx, [Transfer(transfer_id, kind, account_id, legs, reason=reason, created_by=created_by)])
     return True
+
+
+def _has_room_for(nano: int) -> ColumnElement[bool]:
+    return WalletRow.available_nano >= -nano if nano < 0 else WalletRow.deposited_nano <= DEPOSITED_NANO_MAX - nano
 
 
 async def _posted_before(tx: WriteTx, account_id: str, nano: int, transfer_id: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ from tollway.db.engine import ReadTx, WriteTx
 from tollway.db.tables import InviteRow
 from tollway.errors import Conflict, Invalid, NotFound
 from tollway.http.callers import Caller
+from tollway.http.fields import in_utc
 from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.users.schemas import InviteCreate, InviteView, InviteWithCode
@@ -26,7 +26,7 @@ _NOT_GOOD: Final = "is not valid: it was used, has expired or was withdrawn; ask
 
 async def create(tx: WriteTx, caller: Caller, vault: Vault, wish: InviteCreate, base: str) -> InviteWithCode:
     """Make an invite; `base` is the address people reach this gateway by. Raises Invalid(expires_at)."""
-    expires_at = wish.expires_at.astimezone(UTC) if wish.expires_at is not None else None
+    expires_at = in_utc(wish.expires_at, "expires_at") if wish.expires_at is not None else None
     if expires_at is not None and expires_at <= tx.now:
         raise Invalid("expires_at", "must be in the future")
     code = secrets.token_urlsafe(_CODE_BYTES)
