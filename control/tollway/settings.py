@@ -7,7 +7,6 @@ and meaning, and `settings_table()` prints them, so the documentation cannot dri
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from tollway import proxies
 from tollway.errors import SettingsError
 
 ENV_PREFIX = "TOLLWAY_"
@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     test_hooks: Annotated[bool, _m("Switches for tests; never in production.")] = False
     expose_metrics: Annotated[bool, _m("Serve /metrics on the public listener too.")] = False
     trusted_proxies: Annotated[
-        tuple[str, ...], _m("Proxies whose X-Forwarded headers are believed.", "CIDR, comma-separated")
+        tuple[str, ...], _m("Proxies whose X-Forwarded-For, -Proto and -Host are believed.", "CIDR, comma-separated")
     ] = ()
     db_pool_max: Annotated[int, _m("Database connections per process.", "connections", ge=2, le=200)] = 10
     db_wait_ms: Annotated[int, _m("Longest wait for the database or its writer lock.", "ms", ge=1)] = 10_000
@@ -232,7 +232,7 @@ def _read_file(env: Mapping[str, str], config: Path | None) -> dict[str, Any]:
 def _check_ranges(ranges: tuple[str, ...], source: str) -> None:
     for text in ranges:
         try:
-            ipaddress.ip_network(text, strict=False)
+            proxies.network(text)
         except ValueError as exc:
             raise SettingsError(f"trusted_proxies: {text!r} is no address or CIDR range (from {source})") from exc
 

@@ -15,6 +15,7 @@ import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
 
+from tollway import proxies
 from tollway.errors import BadRequest, Invalid
 from tollway.http.context import context_of
 from tollway.ids import new_id
@@ -99,13 +100,7 @@ def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     address = connection.client.host if connection.client else ""
     if not _is_inner(address):
         return address
-    for hop in reversed(_forwarded_for(connection)):
-        if not _is_address(hop):
-            break
-        address = hop
-        if not _is_trusted_proxy(connection, hop):
-            break
-    return address
+    return proxies.caller(address, _seen(connection), context_of(connection).settings.trusted_proxies)
 
 
 def is_https(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
@@ -132,39 +127,17 @@ def _asked_host(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 
 def _told(connection: ASGIConnection[Any, Any, Any, Any], header: str, otherwise: str) -> str:
-    """What the gateway says in an X-Forwarded header; from elsewhere it is not believed.
-
-    The gateway drops what its client sent under these names and writes its own. Where it adds its own behind those of a
-    proxy in front of it, the one before the last counts if the gateway's peer is a trusted proxy.
-    """
-    said = [part.strip() for part in connection.headers.get(header, "").split(",")]
+    """What the gateway says in an X-Forwarded header; from elsewhere it is not believed."""
     peer = connection.client.host if connection.client else ""
-    if not said[-1] or not _is_inner(peer):
+    said = connection.headers.get(header, "")
+    if not _is_inner(peer):
         return otherwise
-    if len(said) > 1 and said[-2] and _is_trusted_proxy(connection, _forwarded_for(connection)[-1]):
-        return said[-2]
-    return said[-1]
+    return proxies.told(said, _seen(connection), context_of(connection).settings.trusted_proxies) or otherwise
 
 
-def _forwarded_for(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
+def _seen(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Whom each hop saw, the gateway's own peer last."""
-    return [part.strip() for part in connection.headers.get("x-forwarded-for", "").split(",")]
-
-
-def _is_trusted_proxy(connection: ASGIConnection[Any, Any, Any, Any], address: str) -> bool:
-    """Whether the operator named this address in `trusted_proxies`."""
-    ranges = context_of(connection).settings.trusted_proxies
-    return _is_address(address) and any(
-        ipaddress.ip_address(address) in ipaddress.ip_network(text, strict=False) for text in ranges
-    )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return connection.headers.get("x-forwarded-for", "")
 
 
 def _is_inner(peer: str) -> bool:

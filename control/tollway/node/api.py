@@ -71,15 +71,7 @@ class NodeApi:
 
     async def status(self, request: Request) -> Response:
         """Public: how this gateway and its models do."""
-        headers = request.headers
-        url = base_url(
-            self.settings.public_url,
-            headers.get("x-forwarded-host"),
-            headers.get("host"),
-            headers.get("x-forwarded-proto"),
-            self.settings.base_url,
-        )
-        return self._answer(200, self.board.compose(url))
+        return self._answer(200, self.board.compose(base_url(self.settings, request.headers.get)))
 
     async def healthz(self) -> Response:
         """The process lives."""

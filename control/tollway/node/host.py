@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from tollway import __version__, logs, sockets
+from tollway import __version__, logs, proxies, sockets
 from tollway.crypto import load_node_token, load_vault
 from tollway.errors import SettingsError
 from tollway.logs import event
@@ -92,6 +92,7 @@ def core_config(
             "control": sockets.numeric_address(settings.control_host, settings.control_port),
             "test_hooks": settings.test_hooks,
             "expose_metrics": settings.expose_metrics,
+            "trusted_proxies": [str(known) for known in proxies.networks(settings.trusted_proxies)],
             "settings": settings.core_settings,
         }
     ).encode()

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from tollway import __version__
+from tollway import __version__, proxies
+from tollway.settings import Settings
 
 STATUS_CACHE_MS = 100
 STATUS_WINDOW_SECONDS = 300
@@ -85,14 +86,19 @@ def overall(core: CoreStatus) -> State:
     return "up"
 
 
-def base_url(public_url: str, forwarded_host: str | None, host: str | None, proto: str | None, fallback: str) -> str:
-    """The address to put into an SDK: the configured one, else the one this caller used, if it reads as a host."""
-    if public_url:
-        return f"{public_url.rstrip('/')}/v1"
-    for candidate in (forwarded_host, host):
-        if candidate and _HOST.fullmatch(candidate):
-            return f"{'https' if proto == 'https' else 'http'}://{candidate}/v1"
-    return f"{fallback}/v1"
+def base_url(settings: Settings, header: Callable[[str], str | None]) -> str:
+    """The address to put into an SDK: the configured one, else the one this caller used, as a trusted proxy or the core
+    tells it, if it reads as a host; else the one the gateway listens on.
+    """
+
+    def told(name: str) -> str:
+        return proxies.told(header(name) or "", header("x-forwarded-for") or "", settings.trusted_proxies)
+
+    if not settings.public_url:
+        for host in (told("x-forwarded-host"), header("host") or ""):
+            if _HOST.fullmatch(host):
+                return f"{'https' if told('x-forwarded-proto') == 'https' else 'http'}://{host}/v1"
+    return f"{settings.base_url}/v1"
 
 
 class StatusBoard:

@@ -64,18 +64,17 @@ pub fn authenticate<'s>(snapshot: &'s Snapshot, digest: &Digest, wall_s: u32) ->
 }
 
 impl<'s> Caller<'s> {
-    /// Whether the key may be used from this address.
+    /// Whether the key may be used from this address, which is asked for only if the key has a list.
     ///
     /// # Errors
     /// 403 when the key has a list of addresses and this one is not in it.
     #[inline]
-    pub fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
-        let Some(networks) = self.rare.and_then(|rare| rare.networks.as_deref()) else {
+    pub fn check_address(&self, address: impl FnOnce() -> IpAddr) -> Result<(), Refusal> {
+        let Some(networks) = self.rare.and_then(|rare| rare.networks.as_ref()) else {
             return Ok(());
         };
-        // A dual-stack socket shows IPv4 peers as ::ffff:a.b.c.d.
-        let address = address.to_canonical();
-        if networks.iter().any(|network| network.contains(&address)) {
+        let address = address().to_canonical();
+        if networks.contains(address) {
             return Ok(());
         }
         let message = format!(

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod lease;
 pub mod limits;
 pub mod money;
+pub mod networks;
 pub mod refusal;
 pub mod retry;
 pub mod settlement;

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tollway_policy::networks::Networks;
 
 /// What the host gives (`ARCHITECTURE.md`, "The core, from Python").
 #[derive(Debug, Deserialize)]
@@ -24,6 +25,8 @@ pub(crate) struct RawConfig {
     test_hooks: bool,
     #[serde(default)]
     expose_metrics: bool,
+    #[serde(default)]
+    trusted_proxies: Vec<String>,
     #[serde(default)]
     settings: Settings,
 }
@@ -134,6 +137,8 @@ pub(crate) struct Config {
     pub(crate) control: Option<SocketAddr>,
     pub(crate) test_hooks: bool,
     pub(crate) expose_metrics: bool,
+    /// Peers whose `X-Forwarded-*` lines are believed.
+    pub(crate) trusted_proxies: Networks,
     pub(crate) settings: Settings,
 }
 
@@ -174,6 +179,8 @@ impl Config {
             node_token: Secret(raw.node_token),
             test_hooks: raw.test_hooks,
             expose_metrics: raw.expose_metrics,
+            trusted_proxies: Networks::parse_all(&raw.trusted_proxies)
+                .map_err(|wrong| format!("config: trusted_proxies: {wrong}"))?,
             settings: raw.settings,
         })
     }

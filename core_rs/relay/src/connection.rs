@@ -26,7 +26,10 @@ const LINGER_MS: u64 = 1_000;
 pub(crate) struct Connection {
     pub(crate) shard: Rc<Shard>,
     pub(crate) client: TcpStream,
+    /// The peer's.
     pub(crate) address: IpAddr,
+    /// The peer is one of `trusted_proxies`: what it says of the caller is believed.
+    pub(crate) is_trusted_proxy: bool,
     pub(crate) timer: Registered,
     /// What was read and not yet used: a head, its body when that fits, pipelined requests.
     pub(crate) inbuf: Vec<u8>,

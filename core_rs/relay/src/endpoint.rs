@@ -6,6 +6,7 @@
 use crate::attempt::{self, Failed, Job, Ready};
 use crate::connection::{Body, Connection, Next, Stop};
 use crate::exchange::Exchange;
+use crate::forwarded;
 use crate::money;
 use crate::parsed::{Parsed, Target, check_media_type, scan};
 use crate::posting::{CLIENT_GONE, Posting};
@@ -60,7 +61,7 @@ pub(crate) fn authorise<'s>(c: &Connection, snapshot: &'s Snapshot, head: &Reque
     let Some(key) = head.key else { return Err(Refusal::invalid_api_key()) };
     let digest = c.shard.node.digest(key.of(&c.inbuf));
     let caller = authenticate(snapshot, &digest, (c.shard.wall_ms_at(c.shard.coarse_ms()) / 1_000) as u32)?;
-    caller.check_address(c.address)?;
+    caller.check_address(|| forwarded::caller_address(c, head))?;
     Ok(caller)
 }
 

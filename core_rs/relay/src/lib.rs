@@ -16,6 +16,7 @@ mod counters;
 mod desk;
 mod endpoint;
 mod exchange;
+mod forwarded;
 mod journal;
 mod link;
 mod listener;

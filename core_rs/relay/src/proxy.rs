@@ -6,6 +6,7 @@
 use crate::connection::{Connection, Next, Stop};
 use crate::counters::add;
 use crate::exchange::{Exchange, number_line, text_line};
+use crate::forwarded;
 use crate::socket::{Socket, Wait, Watch, fill_upstream, guarded};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
@@ -78,9 +79,7 @@ async fn build(c: &mut Connection, head: &RequestHead, exchange: &Exchange, with
     out.extend_from_slice(b" HTTP/1.1\r\n");
     forwardable_headers(&c.inbuf[..head.len as usize], &mut out);
     text_line(&mut out, "x-request-id", exchange.id_text.as_bytes());
-    text_line(&mut out, "x-forwarded-for", c.address.to_canonical().to_string().as_bytes());
-    text_line(&mut out, "x-forwarded-proto", b"http");
-    text_line(&mut out, "x-forwarded-host", head.host.of(&c.inbuf));
+    forwarded::push_lines(c, head, &mut out);
     if with_token {
         text_line(&mut out, "x-tollway-node-token", c.shard.node.config.node_token.0.as_bytes());
     }

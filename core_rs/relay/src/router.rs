@@ -22,10 +22,12 @@ pub(crate) async fn serve(shard: Rc<Shard>, client: TcpStream, address: IpAddr) 
     let counters = shard.counters.clone();
     add(&counters.connections, 1);
     let timer = shard.timers.register();
+    let is_trusted_proxy = shard.node.config.trusted_proxies.contains(address);
     let mut connection = Connection {
         shard,
         client,
         address,
+        is_trusted_proxy,
         timer,
         inbuf: Vec::new(),
         consumed: 0,

@@ -149,6 +149,20 @@ pub fn forwardable_headers(head: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The values of all header lines of this name in a parsed head, in their order, with commas between: one list (RFC 9110 §5.3). What
+/// Connection nominates is here too: a client must not be able to take away what a proxy added.
+#[must_use]
+pub fn joined_values(head: &[u8], name: &str) -> Vec<u8> {
+    let mut headers = [MaybeUninit::uninit(); HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut request, head, &mut headers);
+    if !matches!(parsed, Ok(httparse::Status::Complete(_))) {
+        return Vec::new();
+    }
+    let lines = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    lines.map(|header| header.value).collect::<Vec<_>>().join(&b", "[..])
+}
+
 fn push_forwardable(headers: &[httparse::Header<'_>], nominates: bool, forward: &mut Vec<u8>) {
     for header in headers {
         let allowed = match header.name.len() {

@@ -88,6 +88,12 @@ def test_https_is_known_by_the_configured_address_of_the_host_that_was_asked() -
         (TRUSTING, "203.0.113.9, 10.0.0.8, 10.0.0.7", GATEWAY, "203.0.113.9"),
         (TRUSTING, "10.0.0.7", GATEWAY, PROXY),
         (TRUSTING, "nonsense, 10.0.0.7", GATEWAY, PROXY),
+        (TRUSTING, "203.0.113.9, , 10.0.0.7", GATEWAY, PROXY),
+        (TRUSTING, "203.0.113.9:443, 10.0.0.7", GATEWAY, PROXY),
+        (TRUSTING, "fe80::1%eth0, 10.0.0.7", GATEWAY, PROXY),
+        (TRUSTING, "203.0.113.9, ::ffff:10.0.0.8, 10.0.0.7", GATEWAY, "203.0.113.9"),
+        (TRUSTING, "::ffff:203.0.113.9, 10.0.0.7", GATEWAY, "203.0.113.9"),
+        (TRUSTING, "2001:DB8::9, 10.0.0.7", GATEWAY, "2001:db8::9"),
     ],
 )
 def test_the_client_is_the_last_one_named_that_is_no_trusted_proxy(

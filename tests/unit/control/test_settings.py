@@ -71,6 +71,11 @@ def test_a_proxy_that_is_no_address_is_named() -> None:
         load_settings(environ={"TOLLWAY_TRUSTED_PROXIES": "10.0.0.0/8,proxy.local"})
 
 
+def test_a_proxys_range_within_an_interface_is_refused() -> None:
+    with pytest.raises(SettingsError, match="trusted_proxies: 'fe80::1%eth0'"):
+        load_settings(environ={"TOLLWAY_TRUSTED_PROXIES": "fe80::1%eth0"})
+
+
 def test_secrets_do_not_print() -> None:
     settings = load_settings(
         {"admin_token": TOKEN, "dsn": "postgresql://u:pw@h/d", "secret_key": "ab" * 32}, environ={}

@@ -10,6 +10,7 @@ import pytest
 from tollway.node.core import refusal
 from tollway.node.metrics import Metrics
 from tollway.node.status import SNAPSHOT_STALE_MS, CoreStatus, ModelFigures, StatusBoard, base_url, overall
+from tollway.settings import Settings
 
 pytestmark = pytest.mark.unit
 
@@ -99,22 +100,43 @@ def test_readiness_needs_a_snapshot_and_ends_with_the_drain(board: StatusBoard, 
     assert seen == [False, True, False]
 
 
+PROXY = {"x-forwarded-for": "203.0.113.9, 10.0.0.7"}
+TRUSTING = {"trusted_proxies": ("10.0.0.0/24",)}
+
+
 @pytest.mark.parametrize(
-    ("public", "forwarded", "host", "proto", "expected"),
+    ("configured", "host", "forwarded_host", "proto", "more", "expected"),
     [
-        ("https://api.example.org/", "x.example", "y.example", "http", "https://api.example.org/v1"),
-        ("", "x.example:443", "y.example", "https", "https://x.example:443/v1"),
-        ("", None, "127.0.0.1:8080", None, "http://127.0.0.1:8080/v1"),
-        ("", None, "[::1]:8080", None, "http://[::1]:8080/v1"),
-        ("", 'evil"><script>', "127.0.0.1", "https", "https://127.0.0.1/v1"),
-        ("", None, "a b", "javascript", "http://fallback:1/v1"),
-        ("", None, None, None, "http://fallback:1/v1"),
+        ({"public_url": "https://api.example.org/"}, "y.example", "x.example", "http", {}, "https://api.example.org/v1"),
+        ({}, "y.example", "x.example:443", "https", {}, "https://x.example:443/v1"),
+        ({}, "127.0.0.1:8080", None, None, {}, "http://127.0.0.1:8080/v1"),
+        ({}, "[::1]:8080", None, None, {}, "http://[::1]:8080/v1"),
+        ({}, "127.0.0.1", 'evil"><script>', "https", {}, "https://127.0.0.1/v1"),
+        ({}, "a b", None, "javascript", {}, "http://127.0.0.1:1/v1"),
+        ({}, None, None, None, {}, "http://127.0.0.1:1/v1"),
+        # A proxy's word stands before the core's own, and counts when the operator named the proxy.
+        (TRUSTING, "y.example", "x.example, y.example", "https, http", PROXY, "https://x.example/v1"),
+        (TRUSTING, "y.example", "evil.example, x.example, y.example", "http, https, http", PROXY, "https://x.example/v1"),
+        (TRUSTING, "y.example", "y.example", "https, http", PROXY, "https://y.example/v1"),
+        (TRUSTING, "y.example", "x.example, y.example", "http", PROXY, "http://x.example/v1"),
+        (TRUSTING, "y.example", '"><script>, y.example', "https, http", PROXY, "https://y.example/v1"),
+        ({}, "y.example", "x.example, y.example", "https, http", PROXY, "http://y.example/v1"),
+        (TRUSTING, "y.example", "x.example, y.example", "https, http", {"x-forwarded-for": "10.0.0.7, 9.9.9.9"},
+         "http://y.example/v1"),
+        (TRUSTING | {"public_url": "https://api.example.org"}, "y.example", "x.example, y.example", "http, http", PROXY,
+         "https://api.example.org/v1"),
     ],
-)
+)  # fmt: skip
 def test_the_address_it_tells(
-    public: str, forwarded: str | None, host: str | None, proto: str | None, expected: str
+    configured: dict[str, Any],
+    host: str | None,
+    forwarded_host: str | None,
+    proto: str | None,
+    more: dict[str, str],
+    expected: str,
 ) -> None:
-    assert base_url(public, forwarded, host, proto, "http://fallback:1") == expected
+    sent = {"host": host, "x-forwarded-host": forwarded_host, "x-forwarded-proto": proto} | more
+    assert base_url(Settings(port=1, **configured), sent.get) == expected
 
 
 def test_metrics_turn_maps_into_labels(board: StatusBoard, clock: Clock) -> None:

@@ -76,7 +76,7 @@ fn an_address_must_be_in_the_list_if_there_is_one() {
         (networks(&[]), "203.0.113.7", false),
     ] {
         let snapshot = snapshot(world().key(KeySpec { networks: list.clone(), ..KeySpec::new(4, 1) }));
-        let answer = caller(&snapshot, 4).check_address(address.parse().expect("an address"));
+        let answer = caller(&snapshot, 4).check_address(|| address.parse().expect("an address"));
         assert_eq!(
             answer.map_err(|refusal| refusal.code),
             if allowed { Ok(()) } else { Err(Code::IpNotAllowed) },

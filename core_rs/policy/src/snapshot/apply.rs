@@ -20,7 +20,6 @@ use std::sync::Arc;
 mod catalog_draft;
 mod headers;
 mod key_draft;
-mod networks;
 
 /// Room beyond the average for a shard: keys fall into shards by chance.
 const SHARD_SLACK: usize = 16;

@@ -4,9 +4,9 @@
 //! key costs 72 bytes and its share of the table.
 
 use crate::ids::{Digest, Id};
+use crate::networks::Networks;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use ipnet::IpNet;
 use std::sync::Arc;
 
 pub(crate) const SHARDS: usize = 256;
@@ -42,7 +42,7 @@ pub(crate) struct Rare {
     pub(crate) endpoints: u32,
     pub(crate) group: u16,
     pub(crate) models: Option<Box<[Box<str>]>>,
-    pub(crate) networks: Option<Box<[IpNet]>>,
+    pub(crate) networks: Option<Networks>,
 }
 
 /// The keys whose digests begin with one byte.

@@ -14,6 +14,7 @@ fn a_bad_value_is_refused_by_name() {
         ("pepper", serde_json::json!("zz"), "pepper"),
         ("node_api", serde_json::json!("nowhere"), "node_api"),
         ("control", serde_json::json!("x"), "control"),
+        ("trusted_proxies", serde_json::json!(["10.0.0.0/8", "proxy.local"]), "trusted_proxies: 'proxy.local'"),
         ("surprise", serde_json::json!(1), "surprise"),
         ("settings", serde_json::json!({"head_bytes_max": 1 << 20}), "head_bytes_max"),
     ];

@@ -45,12 +45,23 @@ pub struct Setup {
     /// Stand-ins of the inner servers, where the stand-in control plane will not do.
     pub node_api: Option<SocketAddr>,
     pub control: Option<SocketAddr>,
+    pub trusted_proxies: Vec<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
         let settings = serde_json::json!({});
-        Setup { settings, epoch: 1, folder: None, books: None, listener: None, node_api: None, control: None }
+        let trusted_proxies = Vec::new();
+        Setup {
+            settings,
+            epoch: 1,
+            folder: None,
+            books: None,
+            listener: None,
+            node_api: None,
+            control: None,
+            trusted_proxies,
+        }
     }
 }
 
@@ -122,6 +133,7 @@ impl Gateway {
             "version": "0.1.0", "listen_fds": [listener.into_raw_fd()], "pepper": "00".repeat(32),
             "node_api": setup.node_api.unwrap_or(control.address).to_string(), "node_token": NODE_TOKEN,
             "control": setup.control.unwrap_or(control.address).to_string(), "test_hooks": true, "settings": setup.settings,
+            "trusted_proxies": setup.trusted_proxies,
         });
         let core = Core::new(config.to_string().as_bytes()).unwrap();
         core.apply(&snapshot.encode()).unwrap();

@@ -214,6 +214,14 @@ fn the_control_plane_gets_all_but_what_is_ours_or_the_connections() {
 }
 
 #[test]
+fn lines_of_one_name_are_one_list() {
+    let head = b"GET /x HTTP/1.1\r\nHost: a\r\nX-Seen: 1, 2\r\nOther: o\r\nX-SEEN:\r\nConnection: x-seen\r\nx-seen: 3 \r\n\r\nx-seen: body";
+    assert_eq!(joined_values(head, "x-seen"), b"1, 2, , 3");
+    assert_eq!(joined_values(head, "x-see"), b"");
+    assert_eq!(joined_values(b"no head", "x-seen"), b"");
+}
+
+#[test]
 fn connection_expectation_and_encoding() {
     let head = |lines: &str| good(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
     assert!(!head("Connection: foo, Close\r\n").keep_alive);

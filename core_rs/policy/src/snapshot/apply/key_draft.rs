@@ -1,11 +1,11 @@
 //! Keys of a draft: each row is checked and goes straight into its final record.
 
-use super::{Draft, boxed_names, networks};
+use super::{Draft, boxed_names};
 use crate::ids::Id;
+use crate::networks::Networks;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::keys::{FLAG_ENABLED, KeyRecord, NO_GROUP, NONE, Rare, Shard, shard_of};
 use crate::snapshot::rows::{GoneRow, KeyRow};
-use ipnet::IpNet;
 use std::sync::Arc;
 
 impl<'a> Draft<'a> {
@@ -64,7 +64,8 @@ impl<'a> Draft<'a> {
         }
         let group = row.group.map_or(Ok(NO_GROUP), |name| self.group_place("group", name))?;
         let models = row.models.as_deref().map(|patterns| boxed_names("models", patterns)).transpose()?;
-        let networks: Option<Box<[IpNet]>> = row.networks.as_deref().map(networks::parse_all).transpose()?;
+        let networks = row.networks.as_deref().map(Networks::parse_all).transpose();
+        let networks = networks.map_err(|wrong| format!("allow_ips: {wrong}"))?;
         let endpoints = row.endpoints;
         Ok(Some(Rare { endpoints, group, models, networks }))
     }
