@@ -108,6 +108,8 @@ async def test_a_name_with_slashes_has_its_page_and_its_snippet(api: Api) -> Non
     assert "131,072 tokens" in html
     assert "60 requests per minute" in html
     assert "http://testserver.local/v1" in html
+    assert '<span data-model="chat">meta-llama/Llama-3.1-8B:free</span>' in html
+    assert "&lt;span" not in html
     assert "131.072 token" in await page(api, "/models/meta-llama/Llama-3.1-8B%3Afree?lang=vi")
 
 

@@ -82,5 +82,5 @@ def shown(block: str, language: Language, base_url: str, model: str, kind: str) 
 def fill(html: str, base_url: str, model: str, kind: str) -> Markup:
     """HTML of ours with its words filled in. The model stands in an element of its own, found by the model's kind."""
     marked = Markup('<span data-model="{}">{}</span>').format(kind, model)
-    # What is filled in is escaped here; the rest is no visitor's.
-    return Markup(html.replace(BASE_URL, str(escape(base_url))).replace(MODEL, str(marked)))  # noqa: S704
+    # What is filled in is escaped here; the rest is no visitor's. `str`, since Markup would escape once more.
+    return Markup(str(html).replace(BASE_URL, str(escape(base_url))).replace(MODEL, str(marked)))  # noqa: S704
