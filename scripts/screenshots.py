@@ -70,7 +70,7 @@ def take_all(stack: Stack, browser: Browser, folder: Path, paths: list[str]) -> 
         for theme in THEMES:
             for width in WIDTHS:
                 with Visitor(browser, stack.url, language=language, theme=theme, width=width) as visitor:
-                    visitor.open(f"/sign-in?lang={language}")  # kept by the browser, above what the person's profile says
+                    visitor.open(f"/sign-in?lang={language}")  # above what the person's profile says
                     visitor.sign_in(PERSON, PASSWORD)
                     for path in paths:
                         name = f"{path.strip('/').replace('/', '-')[:40]}.{language}.{theme}.{width}.png"
