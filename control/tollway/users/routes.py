@@ -32,11 +32,12 @@ async def sign_in(
     async with ctx.db.read_tx() as tx:
         found = await service.find_for_sign_in(tx, data)
     user = await service.check_password(found, data)
-    attempts.forgive(user_key, caller.address)
     caller = msgspec.structs.replace(caller, id=user.id)
     async with ctx.db.write_tx() as write:
+        await service.require_unchanged(write, user)
         generation = await current_generation(write)
         value = await sessions.begin(write, request, user.id, caller)
+    attempts.forgive(user_key, caller.address)
     response = changed(None, write.generation or generation, 204)
     response.set_cookie(sessions.cookie(request, value))
     return response

@@ -20,6 +20,7 @@ from tollway.users.schemas import Me, MeAccount, MemberView, MePatch, MeUser, Si
 
 ROLE_OF_TOKEN = "operator"  # noqa: S105  (a role, not a secret)
 MEMBERS_SHOWN_MAX = 500
+_WRONG = "e-mail or password is wrong"
 _OWN_FIELDS = ("name", "language", "theme")
 
 
@@ -112,8 +113,22 @@ async def check_password(row: UserRow | None, wish: SignIn) -> UserRow:
     """Outside a transaction, because it takes long. Raises Unauthorized, the same and as late for every reason."""
     right = await verify_password(row.password_hash if row is not None else None, wish.password)
     if not right or row is None:
-        raise Unauthorized("e-mail or password is wrong")
+        raise Unauthorized(_WRONG)
     return row
+
+
+async def require_unchanged(tx: WriteTx, checked: UserRow) -> None:
+    """In the transaction that begins the session: while the password was checked, it may have been changed or the user
+    disabled, and what ends all sessions must not miss this one. Raises Unauthorized.
+    """
+    same = select(UserRow.id).where(
+        UserRow.id == checked.id,
+        UserRow.password_hash == checked.password_hash,
+        UserRow.enabled,
+        UserRow.deleted_at.is_(None),
+    )
+    if await tx.session.scalar(same.with_for_update()) is None:
+        raise Unauthorized(_WRONG)
 
 
 async def me(tx: ReadTx, caller: Caller) -> Me:

@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from tests.integration.api.conftest import PASSWORD, Api
 from tollway.db.tables import AuditRow, SessionRow
 from tollway.http.callers import Caller
-from tollway.users import changing, sessions
+from tollway.users import changing, own_password, service, sessions
 from tollway.users.attempts import TRIES_PER_USER
+from tollway.users.passwords import verify_password
 from tollway.users.schemas import UserPatch
 
 pytestmark = pytest.mark.integration
@@ -81,6 +82,24 @@ async def test_of_two_changes_at_once_one_holds(api: Api) -> None:
     assert sorted(answer.status_code for answer in answers) == [204, 412]
     winner = next(n for n, answer in enumerate(answers) if answer.status_code == 204)
     await api.sign_in(password=f"{NEW} {winner}")
+
+
+async def test_a_sign_in_that_a_new_password_overtakes_gives_no_session(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await api.user()
+
+    async def overtaken(stored: str | None, password: str) -> bool:
+        right = await verify_password(stored, password)
+        async with api.db.write_tx() as tx:
+            await own_password.store(tx, Caller(id=made["id"]), made["id"], "another password's hash")
+        return right
+
+    monkeypatch.setattr(service, "verify_password", overtaken)
+    body = {"email": "ada@example.com", "password": PASSWORD}
+    await api.call("POST", "/api/session", body, operator=False, status=401)
+    async with api.db.read_tx() as tx:
+        assert await tx.session.scalar(select(func.count()).select_from(SessionRow)) == 0
 
 
 async def test_sessions_are_listed_by_a_handle_and_ended_one_by_one(api: Api) -> None:

@@ -64,6 +64,9 @@ async def take_sign_in(
         async with ctx.db.read_tx() as tx:
             found = await service.find_for_sign_in(tx, wish)
         user = await service.check_password(found, wish)
+        async with ctx.db.write_tx() as write:
+            await service.require_unchanged(write, user)
+            value = await sessions.begin(write, request, user.id, msgspec.structs.replace(caller, id=user.id))
     except (Unauthorized, RateLimited) as exc:
         form = Form(form.values, {}, in_words(exc.message, exc.own_code, viewer.words))
         # Not 401: that status asks a client for HTTP authentication, and this is a form that was not accepted.
@@ -73,8 +76,6 @@ async def take_sign_in(
     except TollwayError as exc:
         return await _form(request, ctx, viewer, form.refuse(exc, viewer.words), wanted, exc.status)
     attempts.forgive(user_key, caller.address)
-    async with ctx.db.write_tx() as write:
-        value = await sessions.begin(write, request, user.id, msgspec.structs.replace(caller, id=user.id))
     viewer.cookies.append(sessions.cookie(request, value))
     return see_other(viewer, wanted)
 
