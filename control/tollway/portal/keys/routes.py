@@ -11,6 +11,7 @@ from typing import Any, Final
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
+from tollway.db.engine import ReadTx
 from tollway.errors import Invalid, StaleVersion, TollwayError
 from tollway.http.access import Access
 from tollway.http.context import Context
@@ -198,7 +199,7 @@ async def _key_page(
     async with ctx.db.read_tx() as tx:
         key = await service.view_of(tx, await service.require(tx, key_id, viewer.caller.account))
         offers = await choices(tx, viewer.caller.account)
-        made_by = await _maker(ctx, viewer, key)
+        made_by = await _maker(tx, viewer, key)
     return render(
         request,
         viewer,
@@ -217,12 +218,11 @@ async def _key_page(
     )
 
 
-async def _maker(ctx: Context, viewer: Viewer, key: KeyView) -> str | None:
+async def _maker(tx: ReadTx, viewer: Viewer, key: KeyView) -> str | None:
     """Who made the key, when it was somebody else of the account's people."""
     if key.created_by is None or key.created_by == viewer.caller.user_id:
         return None
-    async with ctx.db.read_tx() as tx:
-        return (await users.emails(tx, [key.created_by])).get(key.created_by)
+    return (await users.emails(tx, [key.created_by])).get(key.created_by)
 
 
 async def _confirmation(
