@@ -95,27 +95,30 @@ async def summarise(tx: ReadTx, account_id: str, day_count: int) -> Summary:
     total, by_day = Sums(), [Sums() for _ in days]
     models: dict[str, list[Sums]] = defaultdict(lambda: [Sums() for _ in days])
     keys: dict[str, list[Sums]] = defaultdict(lambda: [Sums() for _ in days])
-    for model, key_id, hour, sums in await _hours(tx, account_id, days[0]):
-        place = places.get(hour.astimezone(UTC).date())
+    for model, day, sums in await _days(tx, account_id, days[0], UsageHourRow.model):
+        place = places.get(day)
         if place is None:  # a node's clock runs ahead of ours: tomorrow's requests show tomorrow
             continue
-        for part in (total, by_day[place], models[model][place], keys[key_id][place]):
+        for part in (total, by_day[place], models[model][place]):
             part.add(sums)
+    for key_id, day, sums in await _days(tx, account_id, days[0], UsageHourRow.key_id):
+        if day in places:
+            keys[key_id][places[day]].add(sums)
     return Summary(days, total, by_day, _shares(models.items()), _shares(keys.items()))
 
 
-async def _hours(tx: ReadTx, account_id: str, first: date) -> list[tuple[str, str, datetime, Sums]]:
-    """One row per model, key and hour: upstreams are the operator's matter."""
+async def _days(tx: ReadTx, account_id: str, first: date, column: Any) -> list[tuple[str, date, Sums]]:
+    """One row per model or key and day, added up by the database: by hour, and by both at once, there would be hundreds
+    of times as many.
+    """
     row = UsageHourRow
     since = datetime.combine(first, time(), UTC)
-    wanted = (
-        select(row.model, row.key_id, row.hour, *SUMMED)
-        .where(row.account_id == account_id, row.hour >= since)
-        .group_by(row.model, row.key_id, row.hour)
-    )
+    # `date()` of a time is its day of UTC on both engines: text on SQLite, a date on PostgreSQL.
+    day = func.date(row.hour)
+    wanted = select(column, day, *SUMMED).where(row.account_id == account_id, row.hour >= since).group_by(column, day)
     return [
-        (model, key_id, hour, Sums(*(int(value) for value in values)))
-        for model, key_id, hour, *values in await tx.session.execute(wanted)
+        (str(name), date.fromisoformat(str(at)), Sums(*(int(value) for value in values)))
+        for name, at, *values in await tx.session.execute(wanted)
     ]
 
 

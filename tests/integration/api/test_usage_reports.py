@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from tests.integration.api.conftest import Api
 from tests.support.booked import book
-from tollway.db.tables import ModelRow, PriceRow, RequestRow, utc_now
+from tollway.db.tables import ModelRow, PriceRow, RequestRow, UsageHourRow, utc_now
 from tollway.errors import NotFound
 from tollway.money import charge_nano, filled_token_prices, parse_usd
 from tollway.usage import export
 from tollway.usage.explain import Explanation, explain
 from tollway.usage.listing import Filter
-from tollway.usage.summary import Summary, Sums, summarise
+from tollway.usage.summary import Summary, Sums, _days, summarise
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +54,18 @@ async def test_a_summary_is_the_sum_of_the_requests(api: Api) -> None:
     assert ten.total.calls == 5
     for shares in (ten.by_model, ten.by_key):
         assert sum(share.total.calls for share in shares) == 5
+
+
+async def test_a_summary_reads_days_not_hours(api: Api) -> None:
+    account = await api.account()
+    noon = utc_now().replace(hour=12, minute=0) - timedelta(days=1)
+    for n in range(12):
+        await book(api.db, account, at=noon - timedelta(hours=n), model=f"m{n % 2}", key_id=f"key_{n % 3}", charge=1)
+    async with api.db.read_tx() as tx:
+        read = [await _days(tx, account, noon.date(), column) for column in (UsageHourRow.model, UsageHourRow.key_id)]
+    assert [len(rows) for rows in read] == [2, 3]
+    assert [sum(sums.calls for _, _, sums in rows) for rows in read] == [12, 12]
+    assert {day for rows in read for _, day, _ in rows} == {noon.date()}
 
 
 async def test_a_summary_of_nothing_is_zeroes(api: Api) -> None:
