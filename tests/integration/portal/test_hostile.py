@@ -30,3 +30,12 @@ async def test_an_address_to_go_back_to_may_have_any_letters(api: Api) -> None:
     answer = await browser.send("GET", "/sign-in", params={"next": "/models/ế?q=é&x=%2F"})
     assert answer.status_code == 303
     assert answer.headers["location"] == "/models/%E1%BA%BF?q=%C3%A9&x=%2F"
+
+
+async def test_the_type_of_a_page_names_its_encoding_once(api: Api) -> None:
+    page = await api.client.get("/sign-in")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for name in ("frame.js", "portal.css"):
+        asset = await api.client.get(f"/assets/x/{name}")
+        assert asset.status_code == 200
+        assert asset.headers["content-type"].count("charset") == 1

@@ -20,7 +20,7 @@ from litestar.params import FromPath
 from tollway.errors import NotFound
 
 _PORTAL: Final = Path(__file__).parent.parent
-_KINDS: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _YEAR: Final = "public, max-age=31536000, immutable"
 STYLESHEET: Final = "portal.css"
 

@@ -94,7 +94,7 @@ def render(
     if len(body) >= _PACK_BYTES_MIN and "gzip" in request.headers.get("accept-encoding", ""):
         body = gzip.compress(body, _PACK_LEVEL, mtime=0)
         more["content-encoding"] = "gzip"
-    response = Response(body, status_code=status, media_type="text/html; charset=utf-8", headers=more)
+    response = Response(body, status_code=status, media_type="text/html", headers=more)
     for cookie in viewer.cookies:
         response.set_cookie(cookie)
     return response
