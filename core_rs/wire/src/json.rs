@@ -177,19 +177,30 @@ impl<'b> Scanner<'b> {
     pub fn string(&mut self) -> Result<Text<'b>> {
         self.eat(b'"')?;
         let start = self.at;
-        let mut saved = 0;
-        loop {
-            self.at = find::special(self.bytes, self.at);
-            match self.peek()? {
-                b'"' => break,
-                b'\\' => saved += self.escape()?,
-                _ => return Err(JsonError::Syntax),
-            }
-        }
+        self.at = find::special(self.bytes, self.at);
+        // Most strings end at their first special byte.
+        let saved = if self.peek()? == b'"' { 0 } else { self.rest_of_string()? };
         let raw = self.between(start, self.at);
         self.at += 1;
         // Every escape is longer than what it stands for.
         Ok(Text { raw, start, saved, escaped: saved > 0 })
+    }
+
+    /// From an escape, or from where the near search gave up, to the closing quote; the bytes that the escapes are longer than what they stand for.
+    #[inline(never)]
+    fn rest_of_string(&mut self) -> Result<usize> {
+        let mut saved = 0;
+        loop {
+            // Whole texts are written in `\uXXXX`: one behind the other, these need no search.
+            if self.peek()? != b'\\' {
+                self.at = find::end(self.bytes, self.at, &mut saved);
+            }
+            match self.peek()? {
+                b'"' => return Ok(saved),
+                b'\\' => saved += self.escape()?,
+                _ => return Err(JsonError::Syntax),
+            }
+        }
     }
 
     /// Passes over the escape that starts here; how many bytes longer it is than the character in UTF-8.

@@ -1,43 +1,51 @@
 //! Where a string's plain bytes end: the scanner's inner loop, and most of what reading a request costs.
 //!
-//! Quote, backslash and control byte are looked for in one pass. On x86-64 sixteen bytes are compared at once with SSE2, which every such
-//! processor has, so nothing is detected at run time; elsewhere eight bytes at a time in a register.
+//! Quote, backslash and control byte are looked for in one pass. Short strings end within a few blocks of sixteen bytes, taken one by one. In
+//! long ones sixty-four bytes become masks of bits, and the escapes of ordinary prose (`\n`, `\"`) are passed over in the masks: a search
+//! that starts anew behind each escape spends its time on mispredicted branches. On x86-64 the masks are made with SSE2, which every such
+//! processor has, or with AVX2 where the processor says that it has it; elsewhere eight bytes at a time in a register.
 
-/// Blocks that are looked at one by one; keys and most values end within them. Further on four are taken together.
+#[cfg(target_feature = "sse2")]
+#[path = "find/x86.rs"]
+mod block;
+#[cfg(not(target_feature = "sse2"))]
+#[path = "find/portable.rs"]
+mod block;
+
+use block::{BLOCK, first_of, hits};
+
+/// Blocks that are looked at one by one; keys and most values end within them.
 const NEAR_BLOCKS: usize = 4;
+/// Bytes that [`end`] takes together.
+const WIDE: usize = 64;
 
-/// Position of the first quote, backslash or control byte at or behind `from`; the buffer's length when there is none.
+/// Bytes that are passed over at once when nothing special is among them. In escaped prose that is never, in plain text always: either way
+/// the processor predicts it.
+const PLAIN: usize = 256;
+
+/// Which bytes of [`WIDE`] are what; the first byte is the lowest bit.
+#[derive(Clone, Copy)]
+struct Masks {
+    backslash: u64,
+    /// Quotes and control bytes.
+    stop: u64,
+    /// Bytes that make a whole escape with a backslash before them; to be believed at escaped places only.
+    code: u64,
+}
+
+/// Position of the first quote, backslash or control byte at or behind `from`, if that is near; else a position before it, and the bytes up to
+/// there are plain. The buffer's length when there is none.
 #[inline]
 pub(super) fn special(bytes: &[u8], from: usize) -> usize {
     let (blocks, tail) = bytes.get(from..).unwrap_or_default().as_chunks::<BLOCK>();
-    for (index, block) in blocks.iter().enumerate() {
-        if index == NEAR_BLOCKS {
-            return special_far(bytes, from + NEAR_BLOCKS * BLOCK);
-        }
+    for (index, block) in blocks.iter().take(NEAR_BLOCKS).enumerate() {
         let hits = hits(block);
         if hits != 0 {
             return from + index * BLOCK + first_of(hits);
         }
     }
-    special_in(tail, bytes.len() - tail.len())
-}
-
-/// The same, for long strings.
-#[inline(never)]
-fn special_far(bytes: &[u8], from: usize) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let (fours, _) = rest.as_chunks::<{ BLOCK * 4 }>();
-    let clear = fours.iter().position(|four| {
-        let (blocks, _) = four.as_chunks::<BLOCK>();
-        blocks.iter().fold(0, |any, block| any | hits(block)) != 0
-    });
-    let skipped = clear.unwrap_or(fours.len()) * BLOCK * 4;
-    let (blocks, tail) = rest.get(skipped..).unwrap_or_default().as_chunks::<BLOCK>();
-    for (index, block) in blocks.iter().enumerate() {
-        let hits = hits(block);
-        if hits != 0 {
-            return from + skipped + index * BLOCK + first_of(hits);
-        }
+    if blocks.len() >= NEAR_BLOCKS {
+        return from + NEAR_BLOCKS * BLOCK;
     }
     special_in(tail, bytes.len() - tail.len())
 }
@@ -48,68 +56,80 @@ fn special_in(tail: &[u8], starts_at: usize) -> usize {
     starts_at + found.unwrap_or(tail.len())
 }
 
-#[cfg(target_feature = "sse2")]
-const BLOCK: usize = 16;
-
-/// One bit for each special byte of the block.
-#[cfg(target_feature = "sse2")]
+/// Like [`special`], however far it is, and past the escapes of one character; `saved` grows by one for each of these. Any other escape ends the
+/// search: the position is its backslash.
 #[inline]
-fn hits(block: &[u8; BLOCK]) -> u32 {
-    #[expect(unsafe_code, reason = "the compiler wants a promise that the processor has SSE2")]
-    // SAFETY: all that `hits_sse2` asks for is SSE2; it takes and gives values and touches no memory but its argument. This function only
-    // exists where the whole program is compiled for processors with SSE2.
-    unsafe {
-        hits_sse2(block)
+pub(super) fn end(bytes: &[u8], from: usize, saved: &mut usize) -> usize {
+    let at = block::wide_end(bytes, from, saved);
+    let (blocks, tail) = bytes.get(at..).unwrap_or_default().as_chunks::<BLOCK>();
+    for (index, block) in blocks.iter().take(WIDE / BLOCK).enumerate() {
+        let hits = hits(block);
+        if hits != 0 {
+            return at + index * BLOCK + first_of(hits);
+        }
     }
+    if blocks.len() >= WIDE / BLOCK { at } else { special_in(tail, bytes.len() - tail.len()) }
 }
 
-#[cfg(target_feature = "sse2")]
-#[target_feature(enable = "sse2")]
-#[inline]
-fn hits_sse2(block: &[u8; BLOCK]) -> u32 {
-    #[cfg(target_arch = "x86")]
-    use core::arch::x86 as arch;
-    #[cfg(target_arch = "x86_64")]
-    use core::arch::x86_64 as arch;
-
-    /// Makes a quote (0x22) the byte behind the control bytes, and leaves these among themselves: one comparison finds both.
-    const TURN: u8 = b'"' ^ 0x20;
-    let whole = u128::from_le_bytes(*block); // one load, written without a pointer
-    let block = arch::_mm_set_epi64x((whole >> 64) as i64, whole as i64);
-    let turned = arch::_mm_xor_si128(block, arch::_mm_set1_epi8(TURN as i8));
-    let low = arch::_mm_cmpeq_epi8(arch::_mm_min_epu8(turned, arch::_mm_set1_epi8(0x20)), turned);
-    let backslash = arch::_mm_cmpeq_epi8(turned, arch::_mm_set1_epi8((b'\\' ^ TURN) as i8));
-    arch::_mm_movemask_epi8(arch::_mm_or_si128(low, backslash)) as u32
+/// Where the search stops within whole steps of [`WIDE`] bytes: at a special byte, or where fewer bytes than that are left.
+///
+/// No branch depends on where escapes stand: in prose nobody can predict that.
+#[inline(always)] // so that the caller's processor features hold for the loop too
+fn wide_end_with(
+    bytes: &[u8],
+    from: usize,
+    saved: &mut usize,
+    is_plain: impl Fn(&[u8; PLAIN]) -> bool,
+    masks: impl Fn(&[u8; WIDE]) -> Masks,
+) -> usize {
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    // 1 when the block's first byte is escaped by the backslash before it.
+    let mut carry = 0;
+    let mut passed = 0;
+    // Behind a chunk with backslashes the next one has some too, nearly always. While calm, nothing is carried.
+    let mut calm = false;
+    let mut at = from;
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let far = rest.first_chunk::<PLAIN>();
+        if calm && far.is_some_and(&is_plain) {
+            at += PLAIN;
+            continue;
+        }
+        let (blocks, _) = far.map_or(rest, |far| far).as_chunks::<WIDE>();
+        if blocks.is_empty() {
+            break;
+        }
+        let mut backslashes = 0;
+        for block in blocks {
+            let Masks { backslash, stop, code } = masks(block);
+            // In a run of backslashes every other one escapes the next byte. The subtraction carries through each run, so that runs that begin
+            // at an even and at an odd place come out alike (the way of Langdale and Lemire, 2019).
+            let begins = backslash & !carry;
+            let turns = ((begins << 1) | ODD).wrapping_sub(begins) ^ ODD;
+            let escaped = turns ^ (backslash | carry);
+            carry = (turns & backslash) >> 63;
+            let ends = (stop & !escaped) | (escaped & !code);
+            if ends != 0 {
+                let first = ends.trailing_zeros();
+                *saved += passed + (escaped & ((1 << first) - 1)).count_ones() as usize;
+                // What is escaped there is no escape of one character: back to its backslash.
+                return at + first as usize - usize::from(escaped >> first & 1 == 1);
+            }
+            passed += escaped.count_ones() as usize;
+            backslashes |= backslash;
+            at += WIDE;
+        }
+        calm = backslashes == 0;
+    }
+    *saved += passed;
+    at - carry as usize
 }
 
-#[cfg(target_feature = "sse2")]
+/// Whether a backslash and this byte are a whole escape.
 #[inline]
-fn first_of(hits: u32) -> usize {
-    hits.trailing_zeros() as usize
-}
-
-#[cfg(not(target_feature = "sse2"))]
-const BLOCK: usize = 8;
-
-/// The high bit of each special byte of the block. Exact up to and with the lowest one set, which is all that is used: the borrow of a
-/// subtraction only runs upwards.
-#[cfg(not(target_feature = "sse2"))]
-#[inline]
-fn hits(block: &[u8; BLOCK]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let word = u64::from_le_bytes(*block);
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let zero_in = |x: u64| x.wrapping_sub(ONES) & !x;
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    (zero_in(quote) | zero_in(backslash) | below_space) & HIGH
-}
-
-#[cfg(not(target_feature = "sse2"))]
-#[inline]
-fn first_of(hits: u64) -> usize {
-    (hits.trailing_zeros() / 8) as usize
+fn is_simple(code: u8) -> bool {
+    matches!(code, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
 }
 
 #[cfg(test)]
