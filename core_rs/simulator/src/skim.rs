@@ -34,7 +34,8 @@ pub(crate) fn json(body: &[u8]) -> Option<Skim<'_>> {
         }
         let start = space(body, at + 1);
         let end = value_end(body, start)?;
-        note(&mut skim, name, &body[start..end]);
+        // The last value of an object that is written in lines has white space before the brace.
+        note(&mut skim, name, body[start..end].trim_ascii_end());
         at = space(body, end);
         match body.get(at)? {
             b',' => at = space(body, at + 1),

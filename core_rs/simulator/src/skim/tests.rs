@@ -17,6 +17,7 @@ fn finds_the_top_level_model_only() {
         (r#"{"x":"one \" alone","model":"a"}"#, Some("a")),
         (r#"{"model":7}"#, None),
         (r#"{"n":1,"t":1e3,"b":null,"model":"a"}"#, Some("a")),
+        ("{\n  \"model\": \"a\"\n}", Some("a")),
         ("{}", None),
     ];
     for (body, expected) in cases {
@@ -34,6 +35,8 @@ fn refuses_what_is_no_whole_object() {
 #[test]
 fn reads_the_stream_switches() {
     let skim = json(br#"{"stream":true,"stream_options":{"x":[1],"include_usage":true},"model":"m"}"#).unwrap();
+    assert!(skim.stream && skim.include_usage);
+    let skim = json(b"{\n  \"stream_options\": {\"include_usage\": true},\n  \"stream\": true\n}").unwrap();
     assert!(skim.stream && skim.include_usage);
     let skim = json(br#"{"stream":false,"stream_options":{"include_usage":false}}"#).unwrap();
     assert!(!skim.stream && !skim.include_usage);
