@@ -136,7 +136,7 @@ def anonymous_viewer(request: Request[Any, Any, Any]) -> Viewer:
         words=translate.words(language),
         theme=theme if theme in THEMES else "system",
         path=request.url.path,
-        query=[(name, value) for name, value in request.query_params.multi_items() if name != "lang"],
+        query=[(name, value) for name, value in request.query_params.items() if name != "lang"],
         origin=public_base(request, ctx.settings),
         csrf_key=ctx.vault.derive(_CSRF_LABEL),
         form_secret=session_cookie(request) or cookies.get(FORM_COOKIE, ""),
