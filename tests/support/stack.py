@@ -107,6 +107,7 @@ class Stack:
         self.folder = folder
         self.data = folder / "data"
         self.demo = demo
+        self.operator = operator
         self.env = {"TOLLWAY_CONTROL_PORT": str(free_port()), "TOLLWAY_NODE_PORT": "0", "TOLLWAY_TEST_HOOKS": "1"}
         if operator:
             self.env["TOLLWAY_ADMIN_TOKEN"] = ADMIN_TOKEN
@@ -127,7 +128,7 @@ class Stack:
             if not self.demo:
                 self._start_simulator()
             self.start()
-            if not self.demo:
+            if not self.demo and self.operator:
                 self.api.upstream(SIMULATOR, f"{self.simulator.url}/v1")
         except BaseException:
             self.close()
