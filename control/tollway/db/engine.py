@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import delete, event, insert, update
 from sqlalchemy.engine import URL, make_url
@@ -29,6 +29,9 @@ ChangeKind = Literal["group", "model", "upstream", "account", "key"]
 
 # The log answers "what changed since generation n" for nodes that are a little behind; older ones get a whole snapshot.
 CHANGES_KEPT = 10_000
+
+# What PostgreSQL broke off by itself, undone: statement_timeout, deadlock, lock_timeout, serialization.
+_GIVEN_UP: Final = frozenset({"57014", "40P01", "55P03", "40001"})
 
 
 class ReadTx:
@@ -208,6 +211,8 @@ async def _translated() -> AsyncIterator[None]:
     except DBAPIError as exc:
         if exc.connection_invalidated:
             raise Unavailable("the connection to the database broke; try again", retry_after_s=1) from exc
+        if _sqlstate(exc) in _GIVEN_UP:
+            raise Unavailable("the database could not do this in time; nothing was changed, try again") from exc
         raise
     except OSError as exc:
         with suppress(AttributeError):
@@ -226,9 +231,15 @@ def _from_driver(exc: OSError) -> bool:
     return False
 
 
+def _sqlstate(exc: DBAPIError) -> str | None:
+    """PostgreSQL's code of an error; None on SQLite."""
+    code = getattr(exc.orig, "sqlstate", None) or getattr(getattr(exc.orig, "__cause__", None), "sqlstate", None)
+    return str(code) if code is not None else None
+
+
 def is_unique_violation(exc: IntegrityError) -> bool:
     """Whether an integrity error is a unique or primary key violation, on either engine."""
-    code = getattr(exc.orig, "sqlstate", None) or getattr(getattr(exc.orig, "__cause__", None), "sqlstate", None)
+    code = _sqlstate(exc)
     if code is not None:
         return bool(code == "23505")
     sqlite_code = getattr(exc.orig, "sqlite_errorcode", None)

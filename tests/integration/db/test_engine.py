@@ -267,6 +267,27 @@ async def test_another_process_that_writes_is_unavailable_not_a_crash(tmp_path: 
     await two.close()
 
 
+async def test_what_postgresql_gives_up_is_unavailable_not_a_crash(postgres_server: str) -> None:
+    hasty, patient = (Database(f"{postgres_server}/postgres", wait_ms=wait_ms) for wait_ms in (200, 20_000))
+    with pytest.raises(Unavailable):
+        async with hasty.read_tx() as tx:
+            await tx.session.execute(text("SELECT pg_sleep(30)"))
+    reached = {1: asyncio.Event(), 2: asyncio.Event()}
+
+    async def locks(mine: int, other: int) -> None:
+        async with patient.write_tx() as tx:
+            await tx.session.execute(text(f"SELECT pg_advisory_xact_lock({mine})"))
+            reached[mine].set()
+            await reached[other].wait()
+            await tx.session.execute(text(f"SELECT pg_advisory_xact_lock({other})"))
+
+    # Two who lock each other out: one is told so, the other goes on.
+    ends = await asyncio.gather(locks(1, 2), locks(2, 1), return_exceptions=True)
+    assert {type(end) for end in ends} == {type(None), Unavailable}
+    await hasty.close()
+    await patient.close()
+
+
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/none", wait_ms=500)
     with pytest.raises(Unavailable):
