@@ -85,3 +85,25 @@ async def test_passwords_are_argon2id_at_the_cost_of_rfc_9106() -> None:
     assert await passwords.verify_password(stored, "correct horse battery")
     assert not await passwords.verify_password(stored, "correct horse")
     assert not await passwords.verify_password(None, "nobody has this password")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("testclient", "testclient", True),
+    ],
+)
+def test_one_network_of_ipv6_is_one_address(one: str, other: str, *, same: bool) -> None:
+    table = Attempts(Clock())
+    for n in range(TRIES_PER_ADDRESS):
+        table.take(f"u{n}", one)
+    if same:
+        with pytest.raises(RateLimited):
+            table.take("another", other)
+    else:
+        table.take("another", other)

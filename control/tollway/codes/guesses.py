@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tollway.http.brake import Brake
+from tollway.http.brake import Brake, origin_of
 from tollway.http.callers import Caller
 
 UNKNOWN_MAX: Final = 10
@@ -28,4 +28,4 @@ class Guesses:
 
 
 def _limits(caller: Caller) -> dict[str, int]:
-    return dict.fromkeys((f"account:{caller.account}", f"address:{caller.address}"), UNKNOWN_MAX)
+    return dict.fromkeys((f"account:{caller.account}", f"address:{origin_of(caller.address)}"), UNKNOWN_MAX)

@@ -8,6 +8,7 @@ addresses as it has places.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
@@ -18,6 +19,20 @@ from tollway.errors import RateLimited
 
 WINDOW_S: Final = 900
 ENTRIES_MAX: Final = 20_000
+_IPV6_PREFIX: Final = 64
+
+
+def origin_of(address: str) -> str:
+    """What counts as one address: of IPv6 its /64, because whoever has one address there has them all."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(ip, ipaddress.IPv6Address):
+        return address
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(ip), _IPV6_PREFIX), strict=False))
 
 
 class Brake:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tollway.http.brake import Brake
+from tollway.http.brake import Brake, origin_of
 
 TRIES_PER_USER: Final = 10
 TRIES_PER_ADDRESS: Final = 30
@@ -25,13 +25,13 @@ class Attempts:
 
     def take(self, user: str, address: str) -> None:
         """Count a try for both. Raises RateLimited, counting nothing, when either has none left."""
-        self._brake.count({f"user:{user}": TRIES_PER_USER, f"address:{address}": TRIES_PER_ADDRESS})
+        self._brake.count({f"user:{user}": TRIES_PER_USER, f"address:{origin_of(address)}": TRIES_PER_ADDRESS})
 
     def forgive(self, user: str, address: str) -> None:
         """The last try was right: the user starts afresh, the address gets that one try back."""
         self._brake.forget(f"user:{user}")
-        self._brake.give_back(f"address:{address}")
+        self._brake.give_back(f"address:{origin_of(address)}")
 
     def take_sign_up(self, address: str) -> None:
         """Count a sign-up from an address. Raises RateLimited, counting nothing, when it has none left."""
-        self._sign_ups.count({f"address:{address}": SIGN_UPS_PER_ADDRESS})
+        self._sign_ups.count({f"address:{origin_of(address)}": SIGN_UPS_PER_ADDRESS})
