@@ -49,9 +49,14 @@ def answer(
 ) -> Response[Any]:
     """The response for one error: a page where the app has pages, else a problem document."""
     make_page: PageMaker | None = request.app.state.get("error_page")
-    page = make_page(request, error, headers) if make_page is not None else None
-    if page is not None:
-        return page
+    if make_page is not None:
+        try:
+            page = make_page(request, error, headers)
+        except Exception:  # noqa: BLE001  (whatever a page stumbles over, its reader gets the plain problem)
+            _log.exception("%s %s: the page for %s failed", request.method, request.url.path, error.own_code)
+            page = None
+        if page is not None:
+            return page
     extra = dict(headers or {})
     if error.retry_after_s is not None:
         extra["retry-after"] = str(error.retry_after_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from litestar import Litestar
 
 from tests.integration.api.conftest import Api
 from tests.integration.portal.browser import Browser
@@ -30,6 +31,18 @@ async def test_an_address_to_go_back_to_may_have_any_letters(api: Api) -> None:
     answer = await browser.send("GET", "/sign-in", params={"next": "/models/ế?q=é&x=%2F"})
     assert answer.status_code == 303
     assert answer.headers["location"] == "/models/%E1%BA%BF?q=%C3%A9&x=%2F"
+
+
+async def test_an_error_whose_page_fails_is_said_plainly(
+    api: Api, app: Litestar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setitem(app.state._state, "error_page", broken)
+    answer = await api.client.get("/nowhere")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "secret detail" not in answer.text
 
 
 async def test_the_type_of_a_page_names_its_encoding_once(api: Api) -> None:
