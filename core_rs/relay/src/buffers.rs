@@ -14,7 +14,7 @@ const SMALL: usize = 1 << 10;
 const SMALL_KEPT_MAX: usize = 8 << 10;
 
 /// Bodies up to this size are read into buffers that are kept: a fresh one of a hundred kilobytes costs its page faults every time.
-const BIG: usize = 256 << 10;
+pub(crate) const BIG: usize = 256 << 10;
 const BIGS_MAX: usize = 64;
 
 /// The pool of one core thread.
@@ -31,15 +31,22 @@ impl Buffers {
         self.pages.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(PAGE))
     }
 
-    /// Takes back a buffer. One that has grown is freed: a large answer must not be remembered for ever.
+    /// A page, or a buffer for a body that is probably larger than one.
+    #[inline]
+    pub(crate) fn page_or_big(&self, is_big: bool) -> Vec<u8> {
+        if is_big { self.big(BIG) } else { self.page() }
+    }
+
+    /// Takes back a buffer of either size. One that has grown is freed: a large answer must not be remembered for ever.
     #[inline]
     pub(crate) fn give_page(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() == PAGE {
-            let mut pages = self.pages.borrow_mut();
-            if pages.len() < POOLED_MAX {
-                buffer.clear();
-                pages.push(buffer);
-            }
+        if buffer.capacity() != PAGE {
+            return self.give_big(buffer);
+        }
+        let mut pages = self.pages.borrow_mut();
+        if pages.len() < POOLED_MAX {
+            buffer.clear();
+            pages.push(buffer);
         }
     }
 
@@ -91,5 +98,11 @@ mod tests {
         grown.reserve(PAGE * 4);
         buffers.give_page(grown);
         assert_eq!(buffers.pages.borrow().len(), 0);
+        let mut big = buffers.page_or_big(true);
+        big.extend_from_slice(b"secret");
+        buffers.give_page(big);
+        assert_eq!((buffers.bigs.borrow().len(), buffers.pages.borrow().len()), (1, 0));
+        let big = buffers.page_or_big(true);
+        assert!(big.is_empty() && big.capacity() == BIG);
     }
 }

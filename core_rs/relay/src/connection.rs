@@ -6,7 +6,7 @@
 use crate::counters::add;
 use crate::exchange::Exchange;
 use crate::shard::Shard;
-use crate::socket::{Wait, fill_client, write_pieces};
+use crate::socket::{Wait, fill_client, fill_next, write_pieces};
 use crate::timers::Registered;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     /// Bytes of `inbuf` that belong to the current request.
     pub(crate) consumed: usize,
     pub(crate) unread: Unread,
+    /// The last body did not fit into a page. Clients that send such bodies send more of them.
+    pub(crate) sends_big: bool,
     /// Something of the current answer has been written: no other answer can follow.
     pub(crate) began: bool,
     /// The request is a HEAD: its answer has no body, whatever its head says.
@@ -99,7 +101,8 @@ impl Connection {
                     self.timer.timer.set(self.shard.coarse_ms() + settings.client_head_ms);
                 }
             }
-            match fill_client(&mut self.client, &self.shard.buffers, &mut self.inbuf, &self.timer.timer).await {
+            let (buffers, timer) = (&self.shard.buffers, &self.timer.timer);
+            match fill_next(&mut self.client, buffers, &mut self.inbuf, self.sends_big, timer).await {
                 Ok(n) if n > 0 => {}
                 Err(Wait::TimedOut) if !self.inbuf.is_empty() => return Err(Refusal::request_timeout().into()),
                 _ => return Err(Stop::Gone),

@@ -32,6 +32,7 @@ pub(crate) async fn serve(shard: Rc<Shard>, client: TcpStream, address: IpAddr) 
         inbuf: Vec::new(),
         consumed: 0,
         unread: Unread::None,
+        sends_big: false,
         began: false,
         answers_head: false,
     };

@@ -79,7 +79,7 @@ impl Socket {
         into: &mut Vec<u8>,
     ) -> Poll<io::Result<usize>> {
         match self {
-            Socket::Plain(tcp) => poll_fill_tcp(tcp, cx, pool, into),
+            Socket::Plain(tcp) => poll_fill_tcp(tcp, cx, pool, into, false),
             Socket::Tls(tls) => {
                 if into.capacity() == 0 {
                     *into = pool.page();
@@ -123,10 +123,11 @@ fn poll_fill_tcp(
     cx: &mut Context<'_>,
     pool: &Buffers,
     into: &mut Vec<u8>,
+    is_big: bool,
 ) -> Poll<io::Result<usize>> {
     if into.capacity() == 0 {
         ready!(tcp.poll_read_ready(cx))?;
-        *into = pool.page();
+        *into = pool.page_or_big(is_big);
     }
     let read = tokio_util::io::poll_read_buf(Pin::new(tcp), cx, into);
     if read.is_pending() && into.is_empty() {
@@ -142,7 +143,18 @@ pub(crate) async fn fill_client(
     into: &mut Vec<u8>,
     timer: &Timer,
 ) -> Result<usize, Wait> {
-    poll_fn(|cx| match poll_fill_tcp(tcp, cx, pool, into) {
+    fill_next(tcp, pool, into, false, timer).await
+}
+
+/// The same for a request's first bytes. `is_big`: the request is probably larger than a page, and is to be read in one go.
+pub(crate) async fn fill_next(
+    tcp: &mut TcpStream,
+    pool: &Buffers,
+    into: &mut Vec<u8>,
+    is_big: bool,
+    timer: &Timer,
+) -> Result<usize, Wait> {
+    poll_fn(|cx| match poll_fill_tcp(tcp, cx, pool, into, is_big) {
         Poll::Pending if timer.expired(cx) => Poll::Ready(Err(Wait::TimedOut)),
         other => other.map_err(Wait::from),
     })

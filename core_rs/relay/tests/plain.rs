@@ -59,6 +59,30 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
+/// A connection that has sent a large body reads its next request in one go: what follows, small or larger, comes to the same.
+#[test]
+fn requests_of_all_sizes_follow_each_other_on_one_connection() {
+    let upstream = Upstream::start(|request| vec![Act::Send(json(200, &completion(request.body.len() as u64, 1)))]);
+    let gateway = Gateway::start(&basic(upstream.address));
+    let mut client = gateway.client();
+    let body = |bytes: usize| HELLO.replacen("\"content\":\"", &format!("\"content\":\"{}", "a".repeat(bytes)), 1);
+    let request = |bytes: usize| support::Client::request("POST", "/v1/chat/completions", KEY, &body(bytes));
+    let sizes = [40_000, 90_000, 10, 16_200, 16_400, 40_000, 300_000, 261_000, 262_000, 90_000, 0];
+    for bytes in sizes {
+        client.send(request(bytes));
+        assert_eq!(client.response().status, 200, "{bytes}");
+    }
+    // Behind a large one others may lie in the same read, whole and cut.
+    let pipelined = [40_000, 50, 20_000, 5, 100_000, 1];
+    client.send(pipelined.map(request).concat());
+    for bytes in pipelined {
+        assert_eq!(client.response().status, 200, "{bytes}, pipelined");
+    }
+    let sent: Vec<String> = upstream.requests().into_iter().map(|request| request.body).collect();
+    let expected = sizes.iter().chain(&pipelined).map(|bytes| body(*bytes).replace("\"chat\"", "\"up-chat\""));
+    assert!(sent.into_iter().eq(expected), "each arrived as it was sent");
+}
+
 #[test]
 fn an_empty_wallet_is_402_before_the_upstream_is_called() {
     let upstream = Upstream::answering(json(200, &completion(1, 1)));

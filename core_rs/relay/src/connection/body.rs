@@ -2,7 +2,7 @@
 //! the client's framing ever reaches an upstream.
 
 use super::{Connection, Stop};
-use crate::buffers::PAGE;
+use crate::buffers::{BIG, PAGE};
 use crate::counters::add;
 use crate::socket::{Wait, fill_client, write_pieces};
 use std::ops::Range;
@@ -68,6 +68,10 @@ impl Connection {
     pub(crate) async fn read_body(&mut self, head: &RequestHead) -> Result<Body, Stop> {
         let max = self.shard.node.config.settings.body_bytes_max;
         let start = head.len as usize;
+        // Measured with the head: the two lie in one buffer if they fit.
+        let fits_big = PAGE as u64 + 1..=BIG as u64;
+        self.sends_big =
+            matches!(head.framing, Framing::Length(n) if fits_big.contains(&(start as u64).saturating_add(n)));
         let body = match head.framing {
             Framing::None => Body::InPlace(start..start),
             Framing::Length(n) if n > max => return Err(Refusal::request_too_large(max).into()),
