@@ -41,6 +41,7 @@ from tollway.portal.frame.errors import error_page
 from tollway.portal.frame.viewer import Viewer, provide_viewer
 from tollway.preferences import routes as preferences
 from tollway.session_keys import routes as session_keys
+from tollway.session_keys.brake import Mints
 from tollway.settings import Settings
 from tollway.snapshot import Publisher
 from tollway.status import routes as status
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> Litestar:
                 "context": ctx,
                 "attempts": Attempts(),
                 "guesses": Guesses(),
+                "mints": Mints(),
                 "histories": Histories(),
                 "access": {**access.TABLE, **portal.ACCESS},
                 "error_page": error_page,
@@ -126,10 +128,11 @@ def create_app(settings: Settings) -> Litestar:
             "idempotency_key": Provide(idempotency.provide_idempotency_key),
             "attempts": Provide(_attempts),
             "guesses": Provide(_guesses),
+            "mints": Provide(_mints),
             "histories": Provide(_histories),
             "viewer": Provide(provide_viewer),
         },
-        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Guesses, Histories, Viewer],
+        signature_types=[Context, Caller, lists.ListQuery, period.Period, Attempts, Guesses, Histories, Mints, Viewer],
         openapi_config=documents.openapi_config(),
         logging_config=None,
     )
@@ -145,6 +148,11 @@ async def _attempts(request: StrictRequest) -> Attempts:
 async def _guesses(request: StrictRequest) -> Guesses:
     guesses: Guesses = request.app.state.guesses
     return guesses
+
+
+async def _mints(request: StrictRequest) -> Mints:
+    mints: Mints = request.app.state.mints
+    return mints
 
 
 async def _histories(request: StrictRequest) -> Histories:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -18,7 +19,7 @@ from tollway.audit import trail
 from tollway.crypto import KeySecret
 from tollway.db.engine import ReadTx, WriteTx
 from tollway.db.tables import AccountRow, GroupRow, KeyRow
-from tollway.errors import FieldError, Forbidden, Invalid, NotFound
+from tollway.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from tollway.http.callers import ROLE_RANK, Caller
 from tollway.http.changes import require_version
 from tollway.http.fields import in_utc, merge, merge_limits
@@ -26,6 +27,9 @@ from tollway.http.lists import ListQuery, Page, after, like, to_page
 from tollway.ids import new_id
 from tollway.keys.schemas import KeyCreate, KeyPatch, KeyView, KeyWithSecret, Purpose
 from tollway.keys.use import last_uses
+
+# What the members of an account may make by themselves; operators have no such bound.
+KEYS_PER_ACCOUNT_MAX: Final = 10_000
 
 
 async def require(tx: ReadTx, key_id: str, account_id: str | None) -> KeyRow:
@@ -69,6 +73,8 @@ async def create(
     account = await tx.session.get(AccountRow, account_id)
     if account is None or account.deleted_at is not None:
         raise Invalid("account_id", "there is no such account")
+    if caller.role != "operator":
+        await _require_room(tx, account_id)
     secret = secret or KeySecret.generate()
     row = KeyRow(
         id=new_id("key"),
@@ -87,6 +93,13 @@ async def create(
     view = KeyView.of(row, tx.now)
     await trail.record(tx, caller, "key.create", row.id, after=trail.body_of(view))
     return with_secret(view, secret)
+
+
+async def _require_room(tx: ReadTx, account_id: str) -> None:
+    """Raises Conflict when the account has as many keys as members may make."""
+    own = select(KeyRow.id).where(KeyRow.account_id == account_id, KeyRow.deleted_at.is_(None), KeyRow.purpose == "api")
+    if await tx.session.scalar(own.offset(KEYS_PER_ACCOUNT_MAX - 1).limit(1)) is not None:
+        raise Conflict(f"this account has {KEYS_PER_ACCOUNT_MAX} keys, the most there may be; revoke one first")
 
 
 async def change(

@@ -22,6 +22,7 @@ from tollway.crypto import load_vault
 from tollway.db import Database
 from tollway.db.tables import AuditRow, RevisionRow
 from tollway.http.context import Context
+from tollway.session_keys.brake import Mints
 from tollway.settings import Settings
 from tollway.status.history import Histories
 from tollway.users import passwords
@@ -125,7 +126,7 @@ async def api(app: Litestar, settings: Settings) -> AsyncIterator[Api]:
         load_vault(settings.secret_key, settings.data_path),
     )
     app.state.context, app.state.attempts, app.state.guesses = ctx, Attempts(), Guesses()
-    app.state.histories = Histories()
+    app.state.histories, app.state.mints = Histories(), Mints()
     # httpx's own transport rather than Litestar's client, which runs the app in a thread with a loop of its own.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with life(app), httpx.AsyncClient(transport=transport, base_url="http://testserver.local") as client:

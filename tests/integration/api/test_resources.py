@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.integration.api.conftest import Api
 from tollway.crypto import KeySecret, credential_place
 from tollway.db.tables import ChangeRow, CredentialRow, KeyRow, PriceRow, WalletRow
+from tollway.keys import service as keys
 
 pytestmark = pytest.mark.integration
 
@@ -309,3 +310,14 @@ async def test_a_stale_version_is_refused(api: Api, header: str) -> None:
         assert await api.state() == before
         await api.call("PATCH", path, {}, headers={"if-match": "*"}, status=200)
         await api.call("PATCH", path, {}, headers={"if-match": '"2"'}, status=200)
+
+
+async def test_members_make_so_many_keys_and_no_more(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "KEYS_PER_ACCOUNT_MAX", 2)
+    person = await api.user()
+    browser = await api.sign_in()
+    for _ in range(2):
+        await api.call("POST", "/api/keys", {"name": "k"}, operator=False, headers=browser, status=201)
+    answer = await api.call("POST", "/api/keys", {"name": "k"}, operator=False, headers=browser, status=409)
+    assert answer.json()["code"] == "conflict"
+    await api.make("/api/admin/keys", {"name": "k", "account_id": person["account_id"]})

@@ -16,6 +16,7 @@ from tollway.db.tables import KeyRow, MembershipRow, SessionRow, utc_now
 from tollway.errors import Unauthorized
 from tollway.http.callers import Caller, session_digest
 from tollway.ids import to_bytes
+from tollway.session_keys import brake
 from tollway.session_keys.service import LIFETIME
 from tollway.session_keys.service import mint as mint_key
 from tollway.snapshot.build import build_delta, build_full, current_generation
@@ -220,3 +221,14 @@ async def test_a_sign_out_waits_for_a_mint_under_way_and_takes_its_key(api: Api)
         with pytest.raises(Unauthorized):
             await mint_key(tx, caller, api.ctx.vault.key_pepper)
     assert await known(api) == {}
+
+
+async def test_a_page_out_of_control_is_braked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brake, "MINTS_MAX", 2)
+    await api.user()
+    browser = await api.sign_in()
+    for _ in range(2):
+        await api.call("POST", "/api/session/key", operator=False, headers=browser, status=201)
+    answer = await api.call("POST", "/api/session/key", operator=False, headers=browser, status=429)
+    assert answer.json()["code"] == "rate_limited"
+    assert int(answer.headers["retry-after"]) > 0

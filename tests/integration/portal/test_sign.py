@@ -210,3 +210,10 @@ async def test_a_refused_sign_up_keeps_what_was_typed(api: Api) -> None:
     assert int(answer.headers["retry-after"]) > 0
     assert "Too many sign-ups" in answer.text
     assert value_of(answer.text, "name") == "New"
+
+
+async def test_a_sign_out_after_the_session_ended_leads_back_to_a_page(api: Api) -> None:
+    answer = await api.call(
+        "POST", "/sign-out", operator=False, headers={"origin": "http://testserver.local"}, status=303
+    )
+    assert answer.headers["location"] == "/sign-in?next=%2Fdocs"

@@ -46,8 +46,9 @@ def error_page(
         return None
     viewer = anonymous_viewer(request)
     if isinstance(error, Unauthorized):
-        # A form's own path may not answer GET; the page that showed it does, and is what he wants back.
-        wanted = viewer.link() if request.method == "GET" else viewer.path
+        # What he wants back is a page. A form's own path may be none: then the front door.
+        opens = ("GET", str(request.scope.get("path_template", ""))) in request.app.state.access
+        wanted = (viewer.link() if request.method == "GET" else viewer.path) if opens else "/docs"
         return see_other(viewer, f"/sign-in?next={quote(wanted, safe='')}")
     code = error.own_code
     text = by_code(code, viewer.words) if code in _GENERIC else in_words(error.message, code, viewer.words)
