@@ -8,38 +8,54 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Theme, Visitor
+from tests.support.pages import PASSWORD, Person, person
 from tests.support.stack import Stack
 from tollway.portal.pages import ACCESS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
-EMAIL, PASSWORD = "operator@example.com", "correct horse battery"
-# Files for programs, not pages.
+# Files for programs, and pages for those who are not signed in: these are below.
 FILES = ("/assets/", ".csv", ".svg")
-PLAIN = sorted(
-    path for method, path in ACCESS if method == "GET" and "{" not in path and not any(f in path for f in FILES)
-)
+STRANGERS = ("/sign-in", "/sign-up", "/setup")
 
 
 @pytest.fixture(scope="module")
-def operator(stack: Stack) -> tuple[str, str]:
-    """Someone who may open every page, with a key and a call in the account."""
-    stack.api.call(
-        "POST", "/api/admin/users", {"email": EMAIL, "name": "Operator", "password": PASSWORD, "role": "operator"}
-    )
-    return EMAIL, PASSWORD
+def operator(stack: Stack) -> Person:
+    """Someone who may open every page, with money."""
+    return person(stack, "Operator", "5.00", role="operator")
+
+
+@pytest.fixture(scope="module")
+def pages(stack: Stack, operator: Person) -> list[str]:
+    """Every page there is: those of a thing with a thing of that kind, made here."""
+    key_id, secret = stack.api.key(operator.account)
+    stack.openai(secret).chat.completions.create(model="sim-chat", messages=[{"role": "user", "content": "Hello"}])
+    code = stack.api.call("POST", "/api/admin/redemption-codes", {"amount": "1.00", "count": 1}).json()["ids"][0]
+    invite = stack.api.call("POST", "/api/admin/invites", {}).json()["id"]
+    things = {
+        "key_id": key_id,
+        "code_id": code,
+        "invite_id": invite,
+        "account_id": operator.account,
+        "request_id": stack.api.usage(operator.account, 1)[0]["request_id"],
+    }
+    names = {"/models": "sim-chat", "/operate/models": "sim-chat", "/operate/upstreams": "simulator"}
+    found = []
+    for method, template in sorted(ACCESS):
+        if method == "GET" and not any(part in template for part in FILES) and template not in STRANGERS:
+            name = next((name for start, name in names.items() if template.startswith(start)), "default")
+            found.append(template.format(**things, name=name))
+    return found
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
 def test_every_page_is_in_order(
-    stack: Stack, chromium: Browser, operator: tuple[str, str], theme: Theme, width: int
+    stack: Stack, chromium: Browser, operator: Person, pages: list[str], theme: Theme, width: int
 ) -> None:
     faults: list[str] = []
     with Visitor(chromium, stack.url, theme=theme, width=width) as visitor:
-        visitor.sign_in(*operator)
-        for path in PLAIN:
-            if path in ("/sign-in", "/sign-up", "/setup"):
-                continue  # these are for people who are not signed in: below
+        visitor.sign_in(operator.email, PASSWORD)
+        for path in pages:
             visitor.open(path)
             faults += visitor.faults()
             if visitor.overflows():
