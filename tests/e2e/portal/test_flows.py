@@ -169,6 +169,18 @@ def test_a_code_is_redeemed_once(stack: Stack, chromium: Browser) -> None:
         expect(made.locator("main tr", has_text="for Wanda")).to_contain_text(someone.email)
 
 
+def test_a_form_that_is_refused_does_not_say_saved_any_more(stack: Stack, chromium: Browser) -> None:
+    model = stack.api.model("zz-said-once", "script:bytes=9")
+    with Visitor(chromium, stack.url) as visitor:
+        visitor.sign_in(person(stack, "Olga", role="operator").email, PASSWORD)
+        page = visitor.open(f"/operate/models/edit/{model}")
+        for price, says in (("1.25", "Saved."), ("dear", "Something needs your attention below.")):
+            page.fill("#field-prices-input", price)
+            page.get_by_role("button", name="Save model").click()
+            expect(page.locator("main .banner")).to_have_text(re.compile(rf"^\s*{re.escape(says)}\s*$"))
+            expect(page.locator("#field-prices-input")).to_have_value(price)
+
+
 # Where one is ---------------------------------------------------------------------------------------------------------
 
 

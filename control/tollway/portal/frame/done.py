@@ -28,7 +28,9 @@ def went_well(viewer: Viewer, path: str, code: str, generation: int | None = Non
 
 
 def notice(viewer: Viewer, sentences: Mapping[str, str]) -> str:
-    """The sentence for the code this page was reached with, or nothing. The page's own links go on without it."""
-    code = next((value for name, value in viewer.query if name == PARAMETER), "")
+    """The sentence for the code this page was reached with, or nothing. The page's own links go on without it, and what
+    one of its forms is answered does not say it again.
+    """
+    code = next((value for name, value in viewer.query if name == PARAMETER), "") if viewer.loaded else ""
     viewer.query = [(name, value) for name, value in viewer.query if name != PARAMETER]
     return viewer.words.gettext(sentences[code]) if code in sentences else ""

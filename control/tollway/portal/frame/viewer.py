@@ -44,6 +44,8 @@ class Viewer(msgspec.Struct, kw_only=True):
     theme: str = "system"
     path: str = "/"
     query: list[tuple[str, str]] = []
+    # Not for the answer to a form, which has something of its own to say.
+    loaded: bool = True
     origin: str = ""
     csrf_key: bytes = b""
     form_secret: str = ""
@@ -137,6 +139,7 @@ def anonymous_viewer(request: Request[Any, Any, Any]) -> Viewer:
         theme=theme if theme in THEMES else "system",
         path=request.url.path,
         query=[(name, value) for name, value in request.query_params.items() if name != "lang"],
+        loaded=request.method in ("GET", "HEAD"),
         origin=public_base(request, ctx.settings),
         csrf_key=ctx.vault.derive(_CSRF_LABEL),
         form_secret=session_cookie(request) or cookies.get(FORM_COOKIE, ""),

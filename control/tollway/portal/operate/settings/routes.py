@@ -140,8 +140,7 @@ async def _page(
         invites=found,
         names=names,
         q=wanted.q or "",
-        # A form that was sent from a page with such a sentence has another one to say.
-        notice=notice(viewer, _DONE) if request.method == "GET" else "",
+        notice=notice(viewer, _DONE),
     )
 
 

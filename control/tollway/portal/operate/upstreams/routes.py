@@ -147,8 +147,7 @@ async def _edit_page(
         outcome=outcome,
         upstream=upstream,
         models=models,
-        # A form that was sent from a page with such a sentence has another one to say.
-        notice=notice(viewer) if request.method == "GET" else "",
+        notice=notice(viewer),
         **_CHOICES,
     )
 
