@@ -1,5 +1,7 @@
 """The playground in a browser: an answer streams in, is stopped, and exactly what was delivered is charged; one that is
 not stopped comes whole. Page, provider and wallet tell the same.
+
+Models made here sort behind the demo's own: the documentation, whose snippets other tests run, shows the first.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ def _cost(page: Page, message: int) -> Decimal:
 
 def test_an_answer_streams_is_stopped_and_what_came_is_charged(stack: Stack, chromium: Browser) -> None:
     someone = person(stack, "Pia", str(CREDIT))
-    silent = stack.api.model("falls-silent-in-the-playground", SILENT)
+    silent = stack.api.model("zz-play-silent", SILENT)
     with Visitor(chromium, stack.url) as visitor:
         visitor.sign_in(someone.email, PASSWORD)
         page = visitor.open(f"/playground?model={silent}")
@@ -79,7 +81,7 @@ def test_an_answer_streams_is_stopped_and_what_came_is_charged(stack: Stack, chr
 
 def test_a_conversation_goes_on_after_a_whole_answer(stack: Stack, chromium: Browser) -> None:
     someone = person(stack, "Quinn", str(CREDIT))
-    whole = stack.api.model("whole-in-the-playground", WHOLE)
+    whole = stack.api.model("zz-play-whole", WHOLE)
     charge = (9 * PRICE_IN + 30 * PRICE_OUT) / MILLION
     with Visitor(chromium, stack.url) as visitor:
         visitor.sign_in(someone.email, PASSWORD)
