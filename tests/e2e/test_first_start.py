@@ -135,13 +135,15 @@ def test_the_first_start_prints_a_link_that_makes_the_operator_once(fresh: Stack
         form = _Form(browser.get(link).raise_for_status().text)
         assert form.method == "post"
         filled = form.fields | _OPERATOR | {"password": _PASSWORD}
-        done = browser.post(form.action, data=filled)
+        done = browser.post(form.action, data=filled, headers={"origin": fresh.url})
         assert done.status_code == 303, done.text
         assert browser.get("/api/me").raise_for_status().json()["user"]["role"] == "operator"
     # Spent: neither the link nor the form works again, for whoever has them.
     assert httpx.get(link, timeout=20).status_code == 410
-    again = httpx.post(f"{fresh.url}{form.action}", data=filled | {"email": "second@example.com"}, timeout=20)
-    assert again.status_code == 410
+    with httpx.Client(base_url=fresh.url, timeout=20) as stranger:
+        own = _Form(stranger.get("/sign-in").raise_for_status().text).fields["csrf_token"]
+        late = filled | {"email": "second@example.com", "csrf_token": own}
+        assert stranger.post("/setup", data=late, headers={"origin": fresh.url}).status_code == 410
     with httpx.Client(base_url=fresh.url, timeout=20) as browser:
         wrong = browser.post("/api/session", json={"email": _OPERATOR["email"], "password": "not this one at all"})
         assert wrong.status_code == 401

@@ -29,6 +29,7 @@ ChangeKind = Literal["group", "model", "upstream", "account", "key"]
 
 # The log answers "what changed since generation n" for nodes that are a little behind; older ones get a whole snapshot.
 CHANGES_KEPT = 10_000
+WAL_TRIES_MAX: Final = 5
 
 # What PostgreSQL broke off by itself, undone: statement_timeout, deadlock, lock_timeout, serialization.
 _GIVEN_UP: Final = frozenset({"57014", "40P01", "55P03", "40001"})
@@ -166,9 +167,25 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # switch it off and begin ourselves in `_begin_sqlite`.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536"):
+    _enter_wal(cursor)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _enter_wal(cursor: Any) -> None:
+    """The first to open a new file changes its mode. Whoever opens it at that moment is told "locked" at once, without
+    the driver's wait: so wait as a writer does, and look again.
+    """
+    for tries_left in reversed(range(WAL_TRIES_MAX)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or not tries_left:
+                raise
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("COMMIT")
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.support import postgres
 from tollway.db import CHANGES_KEPT, Database, migrate
+from tollway.db.engine import _enter_wal
 from tollway.db.tables import (
     AccountRow,
     Base,
@@ -77,6 +79,21 @@ async def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
     assert await generation(one) == 1
     await one.close()
     await two.close()
+
+
+def test_whoever_meets_the_first_opening_of_a_file_waits_and_looks_again() -> None:
+    said: list[str] = []
+
+    class Busy:
+        """Another process turns the file to WAL just now; done with its transaction after one wait."""
+
+        def execute(self, statement: str) -> None:
+            said.append(statement)
+            if statement.startswith("PRAGMA") and "COMMIT" not in said:
+                raise sqlite3.OperationalError("database is locked")
+
+    _enter_wal(Busy())
+    assert said == ["PRAGMA journal_mode=WAL", "BEGIN IMMEDIATE", "COMMIT", "PRAGMA journal_mode=WAL"]
 
 
 @pytest.mark.postgres
